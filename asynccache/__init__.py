@@ -1,0 +1,3 @@
+"""Two-level caching for asyncio."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,118 @@
+"""Checks that name the argument at fault."""
+
+from __future__ import annotations
+
+import math
+from datetime import timedelta
+from typing import Any
+
+from asynccache.errors import ArgumentTypeError, InvalidArgument
+from asynccache.types import Duration
+
+LONGEST_SECONDS = 10 * 365 * 86_400.0
+"""Ten years: longer is a mistake of units, and Redis's own milliseconds must not overflow."""
+
+LONGEST_KEY = 8_192
+"""Characters in a key. Long keys are hashed on their way to Redis; this bounds memory."""
+
+
+def seconds(value: Duration, argument: str) -> float:
+    """Return a duration in seconds.
+
+    Args:
+        value: Seconds, or a timedelta; more than zero, at most ten years.
+        argument: The name to use in the error.
+
+    Raises:
+        ArgumentTypeError: It is not a number and not a timedelta.
+        InvalidArgument: It is not finite, or out of range.
+    """
+    result = _number_of_seconds(value, argument)
+    if not 0 < result <= LONGEST_SECONDS:
+        raise InvalidArgument(
+            argument, f"must be more than 0 and at most ten years of seconds, got {value!r}"
+        )
+    return result
+
+
+def seconds_or_zero(value: Duration, argument: str) -> float:
+    """Return a duration in seconds, for which zero means "off". See `seconds`."""
+    result = _number_of_seconds(value, argument)
+    return 0.0 if result == 0 else seconds(value, argument)
+
+
+def _number_of_seconds(value: Duration, argument: str) -> float:
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise wrong_type(argument, value, "a number of seconds or a timedelta")
+    if math.isnan(value):
+        raise InvalidArgument(argument, "must be a number of seconds, got nan")
+    return float(value) if abs(value) < 1e300 else math.inf
+
+
+def fraction(value: float, argument: str) -> float:
+    """Return a share between 0 and 1, 1 excluded.
+
+    Raises:
+        ArgumentTypeError: It is not a number.
+        InvalidArgument: It is out of range.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise wrong_type(argument, value, "a number from 0 up to, but not including, 1")
+    if not 0 <= value < 1:
+        raise InvalidArgument(
+            argument, f"must be from 0 up to, but not including, 1, got {value!r}"
+        )
+    return float(value)
+
+
+def positive_int(value: int, argument: str) -> int:
+    """Return a whole number of at least 1.
+
+    Raises:
+        ArgumentTypeError: It is not an int.
+        InvalidArgument: It is less than 1.
+    """
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise wrong_type(argument, value, "a whole number")
+    if value < 1:
+        raise InvalidArgument(argument, f"must be at least 1, got {value!r}")
+    return value
+
+
+def checked_key(key: object, argument: str = "key") -> str:
+    """Return a key as it is.
+
+    Raises:
+        ArgumentTypeError: It is not a str.
+        InvalidArgument: It is empty, too long, or cannot be encoded as UTF-8.
+    """
+    if not isinstance(key, str):
+        raise wrong_type(argument, key, "a str; build it with an f-string or a key template")
+    if not key:
+        raise InvalidArgument(argument, "must not be empty")
+    if len(key) > LONGEST_KEY:
+        raise InvalidArgument(argument, f"must be at most {LONGEST_KEY} characters, got {len(key)}")
+    try:
+        key.encode()
+    except UnicodeEncodeError:
+        raise InvalidArgument(
+            argument, "must be encodable as UTF-8 (it holds a lone surrogate)"
+        ) from None
+    return key
+
+
+def checked_callable(value: object, argument: str, expected: str) -> None:
+    """Check that a value can be called.
+
+    Raises:
+        ArgumentTypeError: It cannot.
+    """
+    if not callable(value):
+        raise wrong_type(argument, value, expected)
+
+
+def wrong_type(argument: str, value: Any, expected: str) -> ArgumentTypeError:
+    """Build the error for a value of the wrong type; it names the type, never the value."""
+    return ArgumentTypeError(argument, f"must be {expected}, got {type(value).__qualname__}")

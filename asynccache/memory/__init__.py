@@ -1,0 +1,1 @@
+"""The first level: entries in the process."""

@@ -1,0 +1,1 @@
+"""The Redis layer: connections, scripts, the store and the bus."""
