@@ -1,3 +1,80 @@
-"""Two-level caching for asyncio."""
+"""Two-level caching for asyncio, Starlette and FastAPI: fast, shared, and right under faults."""
+
+from __future__ import annotations
+
+# The cache, and what it is made with.
+from asynccache.cache import Cache
+from asynccache.clock import Clock, ManualClock, SystemClock
+from asynccache.codecs import Codec, MsgpackCodec
+from asynccache.core.policy import Policy
+from asynccache.memory.entry import RemovalCause
+from asynccache.redis.settings import RedisSettings
+
+# Ways to use it.
+from asynccache.decorator import BoundCachedFunction, CachedFunction, cached
+from asynccache.region import Region
+from asynccache.starlette import combine_lifespans, get_cache, named_cache
+
+# What it answers.
+from asynccache.results import WriteResult
+from asynccache.statistics import Statistics
+from asynccache.types import MISSING, Missing
+
+# What it raises.
+from asynccache.errors import (
+    ArgumentTypeError,
+    AsyncCacheError,
+    CacheClosed,
+    DecodeError,
+    EncodeError,
+    InvalidArgument,
+    LoadCancelled,
+    LoadTimeout,
+    NotStarted,
+    NotWired,
+    RecursiveLoad,
+    Unavailable,
+    UsageError,
+    WrongLoop,
+    WrongProcess,
+)
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "MISSING",
+    "ArgumentTypeError",
+    "AsyncCacheError",
+    "BoundCachedFunction",
+    "Cache",
+    "CacheClosed",
+    "CachedFunction",
+    "Clock",
+    "Codec",
+    "DecodeError",
+    "EncodeError",
+    "InvalidArgument",
+    "LoadCancelled",
+    "LoadTimeout",
+    "ManualClock",
+    "Missing",
+    "MsgpackCodec",
+    "NotStarted",
+    "NotWired",
+    "Policy",
+    "RecursiveLoad",
+    "RedisSettings",
+    "Region",
+    "RemovalCause",
+    "Statistics",
+    "SystemClock",
+    "Unavailable",
+    "UsageError",
+    "WriteResult",
+    "WrongLoop",
+    "WrongProcess",
+    "cached",
+    "combine_lifespans",
+    "get_cache",
+    "named_cache",
+]

@@ -1,0 +1,72 @@
+"""Fences: what began before an invalidation may not be stored after it.
+
+Whatever is going to store a value opens a fence over its key *before* it reads, and looks at the
+fence before it stores. An invalidation poisons the fences over its key. See races 5 to 9, 24 and 25
+in the guarantees: each is an operation that began earlier and stored later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+
+
+class Fence:
+    """The keys of one operation that is going to store values."""
+
+    __slots__ = ("_poisoned", "keys")
+
+    def __init__(self, keys: tuple[str, ...]) -> None:
+        self.keys = keys
+        self._poisoned: set[str] = set()
+
+    def intact(self, key: str) -> bool:
+        """Tell whether a value for the key may still be stored."""
+        return key not in self._poisoned
+
+    def poison(self, key: str) -> None:
+        """Forbid storing a value for the key."""
+        self._poisoned.add(key)
+
+
+class Fences:
+    """The open fences of one cache. Not for more than one event loop."""
+
+    __slots__ = ("_open",)
+
+    def __init__(self) -> None:
+        # Several operations may work on one key at once: a read, a load that was detached, a set.
+        self._open: dict[str, list[Fence]] = {}
+
+    @contextmanager
+    def over(self, *keys: str) -> Iterator[Fence]:
+        """Open a fence over keys for the length of a ``with`` block."""
+        fence = Fence(keys)
+        for key in keys:
+            self._open.setdefault(key, []).append(fence)
+        try:
+            yield fence
+        finally:
+            for key in keys:
+                fences = self._open[key]
+                fences.remove(fence)
+                if not fences:
+                    del self._open[key]
+
+    def poison(self, keys: Iterable[str], *, spare: Fence | None = None) -> None:
+        """Poison the fences over some keys, but for the one of the operation that invalidates."""
+        for key in keys:
+            for fence in self._open.get(key, ()):
+                if fence is not spare:
+                    fence.poison(key)
+
+    def poison_matching(self, matches: Callable[[str], bool]) -> None:
+        """Poison the fences over every key for which a predicate holds."""
+        self.poison([key for key in self._open if matches(key)])
+
+    def poison_all(self) -> None:
+        """Poison every fence."""
+        self.poison(list(self._open))
+
+    def __len__(self) -> int:
+        return len(self._open)

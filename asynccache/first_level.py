@@ -1,0 +1,192 @@
+"""The first level: the engine's entries, and the rule that nothing old is stored in them.
+
+`forget` is the one thing that an invalidation does here, wherever it comes from: a call, a message,
+a gap. It drops the entries, poisons the fences of all that began earlier, and detaches the flights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from asynccache.clock import Clock
+from asynccache.codecs.base import Codec
+from asynccache.codecs.immutable import is_immutable
+from asynccache.core.fence import Fence, Fences
+from asynccache.core.policy import Lifetime, Policy
+from asynccache.flights import FlightTable
+from asynccache.memory.engine import MemoryEngine
+from asynccache.memory.entry import FOREVER, Entry
+from asynccache.tasks import OwnedTasks
+from asynccache.types import MISSING, Missing
+
+
+class Held:
+    """A value on its way to callers and levels.
+
+    Args:
+        value: The value.
+        payload: Its encoded form; None: the value may be handed to everybody as it is.
+        unclaimed: Nobody else has the value, so that the first caller may have it undecoded.
+    """
+
+    __slots__ = ("payload", "unclaimed", "value")
+
+    def __init__(self, value: Any, payload: bytes | None, *, unclaimed: bool = False) -> None:
+        self.value = value
+        self.payload = payload
+        self.unclaimed = unclaimed
+
+
+class FirstLevel:
+    """What one process keeps.
+
+    Args:
+        engine: Holds the entries.
+        codec: Encodes the values that can be changed.
+        clock: The cache's clock.
+        tasks: Where flights run.
+        max_staleness: Seconds for which a value may be served without proof of the bus since it
+            was read; infinite when there are no other processes.
+
+    Attributes:
+        engine: Holds the entries.
+        fences: The fences of all that is going to store values.
+        loads: The flights of loads.
+        reads: The flights of reads that do not load.
+        proven_until: Until then every entry may be served: the bus has proved that all
+            invalidations older than that less ``max_staleness`` were applied.
+    """
+
+    __slots__ = (
+        "_clock",
+        "_codec",
+        "_max_staleness",
+        "engine",
+        "fences",
+        "loads",
+        "proven_until",
+        "reads",
+    )
+
+    def __init__(
+        self,
+        engine: MemoryEngine,
+        codec: Codec,
+        clock: Clock,
+        tasks: OwnedTasks,
+        max_staleness: float,
+    ) -> None:
+        self.engine = engine
+        self.fences = Fences()
+        self.loads = FlightTable(tasks)
+        self.reads = FlightTable(tasks)
+        self.proven_until = FOREVER if max_staleness == FOREVER else 0.0
+        self._codec = codec
+        self._clock = clock
+        self._max_staleness = max_staleness
+
+    def get(self, key: str) -> Any | Missing:
+        """Return the value of a key that may be served now, or MISSING."""
+        entry = self.engine.lookup(key)
+        if entry is None:
+            return MISSING
+        now = self._clock.monotonic()
+        if now < entry.soft and (now < self.proven_until or now < entry.proven):
+            entry.hits += 1
+            return self._codec.decode(entry.value) if entry.encoded else entry.value
+        return MISSING
+
+    def stale(self, key: str) -> Any | Missing:
+        """Return a value that may stand in for a failing loader, or MISSING.
+
+        An invalidation removes the entry, so that whatever is still here was never invalidated.
+        """
+        entry = self.engine.lookup(key)
+        if entry is None or self._clock.monotonic() >= entry.hard:
+            return MISSING
+        return self._codec.decode(entry.value) if entry.encoded else entry.value
+
+    def hold(self, value: Any, policy: Policy, payload: bytes | None = None) -> Held:
+        """Return a value in the form in which it may be kept and handed to several callers.
+
+        Args:
+            value: The value.
+            policy: Says whether the object itself may be shared.
+            payload: Its encoded form, where that is known.
+
+        Raises:
+            EncodeError: It has to be encoded and cannot be.
+        """
+        if policy.share or is_immutable(value):
+            return Held(value, None)
+        if payload is None:
+            # The loader may still have the object: even the first caller gets a copy of its own.
+            return Held(value, self._codec.encode(value))
+        return Held(value, payload, unclaimed=True)
+
+    def take(self, held: Held) -> Any:
+        """Return a held value for one more caller, who may change what it gets."""
+        if held.payload is None:
+            return held.value
+        if held.unclaimed:
+            held.unclaimed = False
+            return held.value
+        return self._codec.decode(held.payload)
+
+    def install(
+        self, key: str, held: Held, *, left: Lifetime, policy: Policy, asof: float, since: float
+    ) -> None:
+        """Keep a value; the caller has looked at its fence.
+
+        Args:
+            key: The key.
+            held: The value.
+            left: What was left of its lifetime at ``since``.
+            policy: Says how long L1 may keep it.
+            asof: An instant at which it was certainly current: before it was read or loaded.
+            since: The instant from which its lifetime counts.
+        """
+        encoded = held.payload is not None
+        entry = Entry(
+            key,
+            held.payload if encoded else held.value,
+            encoded=encoded,
+            since=since,
+            left=left,
+            # Without Redis there is nothing to ask again: the value lives for its whole ttl.
+            l1_ttl=None if self._max_staleness == FOREVER else policy.l1_ttl,
+            proven=asof + self._max_staleness,
+        )
+        self.engine.put(entry, self._clock.monotonic())
+
+    def forget(self, keys: Sequence[str], *, spare: Fence | None = None) -> None:
+        """Drop some keys and overtake everything that began earlier, but for one operation."""
+        for key in keys:
+            self.engine.delete(key)
+            self.loads.detach(key)
+            self.reads.detach(key)
+        self.fences.poison(keys, spare=spare)
+
+    def forget_matching(self, matches: Callable[[str], bool]) -> int:
+        """Drop the keys for which a predicate holds, likewise; return how many were held."""
+        self.loads.detach_matching(matches)
+        self.reads.detach_matching(matches)
+        self.fences.poison_matching(matches)
+        return self.engine.delete_matching(matches)
+
+    def forget_all(self) -> int:
+        """Drop everything, likewise; return how many keys were held."""
+        self.loads.detach_all()
+        self.reads.detach_all()
+        self.fences.poison_all()
+        return self.engine.clear()
+
+    def prove(self, instant: float) -> None:
+        """Note that every invalidation older than an instant of the clock has been applied."""
+        self.proven_until = max(self.proven_until, instant + self._max_staleness)
+
+    def close_until_proven(self) -> None:
+        """Stop serving on the strength of earlier proofs, and drop everything: there was a gap."""
+        self.proven_until = 0.0
+        self.forget_all()

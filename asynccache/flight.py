@@ -1,0 +1,198 @@
+"""Singleflight: one load serves every caller that waits for its key in this process.
+
+After Go's ``x/sync/singleflight``, with asyncio's extra endings. A flight is a task of the cache,
+never of a caller, and each caller waits on a future of its own. So:
+
+* a caller that is cancelled or timed out leaves, and nobody else notices;
+* when the last one has left, the load is cancelled, unless its loader is a registered one;
+* a failure reaches every waiter as the loader's own exception, each with a copy of its own;
+* a flight that is finished, abandoned or overtaken by an invalidation is never joined again;
+* a loader that waits for its own key, directly or through other loaders, gets `RecursiveLoad`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+from collections import Counter
+from collections.abc import Callable
+from contextvars import Context, ContextVar
+from typing import Any, Generic, TypeVar
+
+from asynccache.errors import RecursiveLoad
+
+T = TypeVar("T")
+
+_current: ContextVar[Loading | None] = ContextVar("asynccache_loading", default=None)
+
+
+class Loading:
+    """One run of a loader: the node of the graph of who waits for whom.
+
+    Args:
+        key: A key that it loads, for the error message.
+    """
+
+    __slots__ = ("_blocked_on", "key")
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+        # A loader may wait for several others at once, and several times for one.
+        self._blocked_on: Counter[Loading] = Counter()
+
+    def enter(self, context: Context) -> None:
+        """Make code that runs in a context count as part of this load."""
+        context.run(_current.set, self)
+
+    def block_on(self, other: Loading) -> None:
+        """Note that this load waits for another one.
+
+        Raises:
+            RecursiveLoad: The other one is this one, or waits for it: neither would ever end.
+        """
+        if other._waits_for(self):
+            raise RecursiveLoad(self.key)
+        self._blocked_on[other] += 1
+
+    def unblock(self, other: Loading) -> None:
+        """Note that this load no longer waits for another one."""
+        if self._blocked_on[other] > 1:
+            self._blocked_on[other] -= 1
+        else:
+            self._blocked_on.pop(other, None)
+
+    def _waits_for(self, other: Loading) -> bool:
+        seen: set[Loading] = set()
+        to_visit = [self]
+        while to_visit:
+            loading = to_visit.pop()
+            if loading is other:
+                return True
+            if loading not in seen:
+                seen.add(loading)
+                to_visit.extend(loading._blocked_on)
+        return False
+
+
+class Flight(Generic[T]):
+    """A key's load and those who wait for it.
+
+    Args:
+        key: What is loaded.
+        loading: The run of the loader that will give the result.
+        on_abandoned: Is called when the last waiter leaves before the end.
+
+    Attributes:
+        key: What is loaded.
+        loading: The run of the loader that will give the result.
+        done: The load has ended.
+    """
+
+    __slots__ = ("_error", "_on_abandoned", "_value", "_waiters", "done", "key", "loading")
+
+    def __init__(self, key: str, loading: Loading, on_abandoned: Callable[[], None]) -> None:
+        self.key = key
+        self.loading = loading
+        self.done = False
+        self._on_abandoned = on_abandoned
+        self._waiters: set[asyncio.Future[T]] = set()
+        # Written once, before ``done`` is set; read only after it.
+        self._value: T
+        self._error: BaseException | None = None
+
+    @property
+    def waiters(self) -> int:
+        """How many callers wait."""
+        return len(self._waiters)
+
+    async def wait(self) -> T:
+        """Return the load's result.
+
+        Raises:
+            RecursiveLoad: The caller is a loader that this flight itself waits for.
+            BaseException: Whatever the load ended with.
+        """
+        waiter = self.enlist()
+        try:
+            return await waiter
+        finally:
+            self.leave(waiter)
+
+    def enlist(self) -> asyncio.Future[T]:
+        """Return a future for the result, to be handed to `leave` whatever happens.
+
+        Raises:
+            RecursiveLoad: The caller is a loader that this flight itself waits for.
+        """
+        blocked = _current.get()
+        if blocked is not None and not self.done:
+            blocked.block_on(self.loading)
+        waiter: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        if self.done:
+            self._settle(waiter, self._error and _copy_of(self._error))
+        self._waiters.add(waiter)
+        return waiter
+
+    def leave(self, waiter: asyncio.Future[T]) -> None:
+        """Stop waiting, with or without a result."""
+        blocked = _current.get()
+        if blocked is not None:
+            blocked.unblock(self.loading)
+        self._waiters.discard(waiter)
+        if not self._waiters and not self.done:
+            self._on_abandoned()
+
+    def succeed(self, value: T) -> None:
+        """End the load with a value."""
+        self._value = value
+        self.done = True
+        for waiter in self._waiters:
+            self._settle(waiter, None)
+
+    def fail(self, error: BaseException) -> None:
+        """End the load with an exception."""
+        self._error = error
+        self.done = True
+        own: BaseException = error
+        for waiter in self._waiters:
+            self._settle(waiter, own)
+            own = _copy_of(error)
+
+    def _settle(self, waiter: asyncio.Future[T], error: BaseException | None) -> None:
+        if waiter.done():
+            return
+        if error is None:
+            waiter.set_result(self._value)
+        else:
+            waiter.set_exception(error)
+            waiter.exception()  # counts as retrieved: its caller may be cancelled meanwhile
+
+    def __repr__(self) -> str:
+        state = "done" if self.done else f"{self.waiters} waiting"
+        return f"<Flight {self.key!r} {state}>"
+
+
+def inside_loader() -> bool:
+    """Tell whether the calling code runs inside a loader."""
+    return _current.get() is not None
+
+
+def _copy_of(error: BaseException) -> BaseException:
+    """Return an exception of the same type, contents and traceback.
+
+    Raising one object in several tasks would show each of them the others' frames, context and
+    notes. An exception that cannot be copied faithfully is shared after all: its type matters more.
+    """
+    try:
+        twin: Any = copy.copy(error)
+    except Exception:  # noqa: BLE001 - a constructor of the user's, which may raise anything
+        return error
+    if type(twin) is not type(error) or twin.args != error.args:
+        return error
+    twin.__cause__ = error.__cause__
+    twin.__context__ = error.__context__
+    twin.__suppress_context__ = error.__suppress_context__
+    if hasattr(error, "__notes__"):
+        twin.__notes__ = list(error.__notes__)
+    copied: BaseException = twin.with_traceback(error.__traceback__)
+    return copied

@@ -1,0 +1,135 @@
+"""The table of flights: at most one that can be joined for each key."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, TypeAlias, TypeVar
+
+from asynccache.errors import CacheClosed, LoadCancelled
+from asynccache.flight import Flight, Loading
+from asynccache.tasks import OwnedTasks
+
+T = TypeVar("T")
+
+Work: TypeAlias = Callable[[], Awaitable[T]]
+
+
+class FlightTable:
+    """The flights of one cache.
+
+    Args:
+        tasks: Where flights run.
+
+    Attributes:
+        joined: How many callers were served by a flight that another one had started.
+    """
+
+    __slots__ = ("_flights", "_tasks", "joined")
+
+    def __init__(self, tasks: OwnedTasks) -> None:
+        self._tasks = tasks
+        self._flights: dict[str, Flight[Any]] = {}
+        self.joined = 0
+
+    def join(self, key: str) -> Flight[Any] | None:
+        """Return the flight of a key, to be awaited; None: there is none."""
+        flight = self._flights.get(key)
+        if flight is not None:
+            self.joined += 1
+        return flight
+
+    def start(self, key: str, work: Work[T], *, cancel_abandoned: bool) -> Flight[T]:
+        """Start the flight of a key that has none.
+
+        Args:
+            key: The key.
+            work: Does everything, storing included.
+            cancel_abandoned: Cancel the work when the last waiter has gone.
+        """
+
+        async def work_for_one() -> Mapping[str, T]:
+            return {key: await work()}
+
+        return self.start_many([key], work_for_one, cancel_abandoned=cancel_abandoned)[key]
+
+    def start_many(
+        self, keys: Sequence[str], work: Work[Mapping[str, T]], *, cancel_abandoned: bool
+    ) -> dict[str, Flight[T]]:
+        """Start one piece of work that is the flight of several keys, which have none.
+
+        Args:
+            keys: The keys.
+            work: Returns the value of every key.
+            cancel_abandoned: Cancel the work when the last waiter of every key has gone.
+        """
+        loading = Loading(keys[0])
+        flights: dict[str, Flight[T]] = {}
+
+        def abandoned() -> None:
+            if cancel_abandoned and not any(flight.waiters for flight in flights.values()):
+                self._detach(flights)
+                task.cancel()
+
+        async def run() -> None:
+            try:
+                values = await work()
+                self._detach(flights)
+                for key, flight in flights.items():
+                    flight.succeed(values[key])
+            except BaseException as error:
+                self._detach(flights)
+                ended_by_us = _is_cancelled_task(error)
+                for key, flight in flights.items():
+                    flight.fail(_for_waiters(error, key, closed=ended_by_us))
+                # A loader that cancels itself must not look like a task that we cancelled.
+                if ended_by_us or not isinstance(error, Exception | asyncio.CancelledError):
+                    raise
+
+        for key in keys:
+            flights[key] = Flight(key, loading, abandoned)
+        # Registered first: an eager task factory runs the loader inside create_task.
+        self._flights.update(flights)
+        context = self._tasks.new_context()
+        loading.enter(context)
+        task = self._tasks.spawn(run(), name=f"asynccache load {keys[0]!r}", context=context)
+        return flights
+
+    def detach(self, key: str) -> None:
+        """Let nobody join the key's flight any more; those who wait still get its result."""
+        self._flights.pop(key, None)
+
+    def detach_matching(self, matches: Callable[[str], bool]) -> None:
+        """Detach the flights of every key for which a predicate holds."""
+        for key in [key for key in self._flights if matches(key)]:
+            del self._flights[key]
+
+    def detach_all(self) -> None:
+        """Detach every flight."""
+        self._flights.clear()
+
+    def _detach(self, flights: Mapping[str, Flight[Any]]) -> None:
+        for key, flight in flights.items():
+            if self._flights.get(key) is flight:
+                del self._flights[key]
+
+    def __len__(self) -> int:
+        return len(self._flights)
+
+
+def _is_cancelled_task(error: BaseException) -> bool:
+    task = asyncio.current_task()
+    return (
+        isinstance(error, asyncio.CancelledError) and task is not None and bool(task.cancelling())
+    )
+
+
+def _for_waiters(error: BaseException, key: str, *, closed: bool) -> BaseException:
+    """Return what waiters get: never somebody else's CancelledError."""
+    if closed:
+        return CacheClosed(f"the cache was closed while {key!r} was loaded")
+    if isinstance(error, asyncio.CancelledError):
+        cancelled = LoadCancelled(f"the loader of {key!r} cancelled itself")
+        cancelled.__cause__ = error
+        return cancelled
+    return error

@@ -1,0 +1,82 @@
+"""Invalidations that could not reach Redis, to be replayed as deletes when it is back.
+
+Only deletes are replayed, never values: a replayed delete that comes after somebody's newer write
+costs one load; a replayed value would undo that write (race 22). Until then the keys bypass L2 in
+this process, so that it does not read back what it has already overwritten.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+MOST_KEYS = 50_000
+"""Some 10 MB. Past it the whole namespace is cleared on replay: fewer hits, never a stale one."""
+
+BATCH = 256
+
+
+class Journal:
+    """Keys to delete, the newest once each. Not for more than one event loop."""
+
+    __slots__ = ("_everything", "_keys", "_most_keys")
+
+    def __init__(self, most_keys: int = MOST_KEYS) -> None:
+        self._most_keys = most_keys
+        # A dict for its order; the value is the generation of the newest note.
+        self._keys: dict[str, object] = {}
+        self._everything: object | None = None
+
+    def note(self, keys: Collection[str]) -> None:
+        """Note keys whose delete could not reach Redis, or whose fate is not known."""
+        if self._everything is not None:
+            self._everything = object()
+            return
+        for key in keys:
+            self._keys[key] = object()
+        if len(self._keys) > self._most_keys:
+            self.note_all()
+
+    def note_all(self) -> None:
+        """Note that everything has to be deleted."""
+        self._keys.clear()
+        self._everything = object()
+
+    def holds(self, key: str) -> bool:
+        """Tell whether L2 has to be bypassed for a key."""
+        return key in self._keys or self._everything is not None
+
+    def next_batch(self) -> Batch | None:
+        """Return what to delete next; None: nothing is left."""
+        if self._everything is not None:
+            return Batch(None, {}, self._everything)
+        if not self._keys:
+            return None
+        some = dict(list(self._keys.items())[:BATCH])
+        return Batch(list(some), some, None)
+
+    def done(self, batch: Batch) -> None:
+        """Remove a batch that was deleted, but for what was noted again meanwhile."""
+        if batch.everything is not None and self._everything is batch.everything:
+            self._everything = None
+        for key, generation in batch.generations.items():
+            if self._keys.get(key) is generation:
+                del self._keys[key]
+
+    def __len__(self) -> int:
+        return len(self._keys) + (self._everything is not None)
+
+    def __repr__(self) -> str:
+        return f"<Journal {'everything' if self._everything is not None else len(self._keys)}>"
+
+
+class Batch:
+    """A part of the journal: ``keys`` to delete, or None for everything."""
+
+    __slots__ = ("everything", "generations", "keys")
+
+    def __init__(
+        self, keys: list[str] | None, generations: dict[str, object], everything: object | None
+    ) -> None:
+        self.keys = keys
+        self.generations = generations
+        self.everything = everything

@@ -1,0 +1,110 @@
+"""Leases: one loader for each key in the whole fleet, while Redis can be asked.
+
+A lease is permission to fill, not a lock: losing it costs a second load, never a wrong value.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Collection
+from contextlib import asynccontextmanager, suppress
+from typing import Final
+
+from asynccache.errors import Unavailable
+from asynccache.store import Raw, Store
+from asynccache.tasks import OwnedTasks
+
+LEASE_SECONDS: Final = 3.0
+"""How long a dead loader holds up the others; a live one renews it."""
+
+LEASE_MS: Final = round(LEASE_SECONDS * 1000)
+
+RENEWALS: Final = 3
+"""Times a lease is renewed within its own length: two may be lost."""
+
+LEASE_WAIT: Final = 5.0
+"""How long to wait for another process's fill: longer than a lease, so that a dead one is outlived;
+then the value is loaded here too and stored in no level but L1."""
+
+FIRST_POLL: Final = 0.005
+LAST_POLL: Final = 0.1
+"""Seconds between looks at another's lease: many loads take milliseconds, few take seconds."""
+
+
+class Leases:
+    """Keeps, gives back and waits for leases.
+
+    Args:
+        store: Where leases are.
+        tasks: Where renewals run.
+        random: Returns a number from 0 to below 1, for jitter.
+    """
+
+    def __init__(self, store: Store, tasks: OwnedTasks, random: Callable[[], float]) -> None:
+        self._store = store
+        self._tasks = tasks
+        self._random = random
+
+    @asynccontextmanager
+    async def kept(self, keys: Collection[str], token: bytes) -> AsyncIterator[None]:
+        """Renew leases for the length of a block, and give them back if it fails."""
+        if not keys:
+            yield
+            return
+        loop = asyncio.get_running_loop()
+        renewal: asyncio.Task[None] | None = None
+
+        def start_renewing() -> None:
+            nonlocal renewal
+            renewal = self._tasks.spawn(self._renew(keys, token), name="asynccache renew lease")
+
+        # Most loads are over before the first renewal: a timer costs less than a task.
+        timer = loop.call_later(LEASE_SECONDS / RENEWALS, start_renewing)
+        try:
+            yield
+        except BaseException:
+            self._tasks.spawn(self.release(keys, token), name="asynccache release lease")
+            raise
+        finally:
+            timer.cancel()
+            if renewal is not None:
+                renewal.cancel()
+
+    async def wait_for_fill(self, key: str, patience: float) -> Raw | None:
+        """Wait until somebody else's load has filled a key or is over.
+
+        Args:
+            key: The key.
+            patience: Seconds to wait at most.
+
+        Returns:
+            What the key holds; None: the lease is gone without a fill, or the patience is.
+
+        Raises:
+            Unavailable: Redis can no longer be asked.
+        """
+        loop = asyncio.get_running_loop()
+        give_up = loop.time() + patience
+        pause = FIRST_POLL
+        while loop.time() < give_up:
+            await asyncio.sleep(pause * (0.5 + self._random()))
+            pause = min(pause * 1.5, LAST_POLL)
+            raw, left = await self._store.lease_left(key)
+            if isinstance(raw.value, bytes) and left <= 0:
+                return raw
+            if left <= 0:
+                return None
+        return None
+
+    async def release(self, keys: Collection[str], token: bytes) -> None:
+        """Give leases back; if that cannot be said to Redis they expire by themselves."""
+        if not keys:
+            return
+        with suppress(Unavailable):
+            await self._store.release(keys, token)
+
+    async def _renew(self, keys: Collection[str], token: bytes) -> None:
+        while True:
+            with suppress(Unavailable):
+                await self._store.renew(keys, token, LEASE_MS)
+            await asyncio.sleep(LEASE_SECONDS / RENEWALS)

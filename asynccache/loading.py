@@ -1,0 +1,273 @@
+"""One run of a loader, from looking into Redis to storing what it returned.
+
+Design.md's read, step by step: look into L2; on a miss ask for the lease; granted, load and fill;
+refused, wait for the fill of whoever holds it; without Redis, load and keep the value only as long
+as it needs no proof. One key or many: the same steps.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from typing import Any, TypeAlias, TypeVar
+
+from asynccache.core.fence import Fence
+from asynccache.core.freshness import Fresh, Stale
+from asynccache.core.policy import Lifetime, Policy
+from asynccache.errors import LoadTimeout, Unavailable
+from asynccache.first_level import Held
+from asynccache.leases import LEASE_MS, LEASE_WAIT
+from asynccache.levels import Levels, SecondLevel
+from asynccache.store import Item, Raw
+from asynccache.types import MISSING, Missing
+
+logger = logging.getLogger("asynccache")
+
+T = TypeVar("T")
+
+BulkLoader: TypeAlias = Callable[[list[str]], Awaitable[Mapping[str, Any]]]
+
+
+class LoadRun:
+    """One run for some keys.
+
+    Args:
+        levels: Where to look and to store.
+        keys: The keys, none twice.
+        loader: Returns the values of the keys that it is given, or of some of them.
+        policy: How the values are kept.
+    """
+
+    __slots__ = (
+        "_fence",
+        "_found",
+        "_keys",
+        "_levels",
+        "_loader",
+        "_looked_at",
+        "_policy",
+        "_stale",
+        "_token",
+    )
+
+    def __init__(
+        self, levels: Levels, keys: Sequence[str], loader: BulkLoader, policy: Policy
+    ) -> None:
+        self._levels = levels
+        self._keys = keys
+        self._loader = loader
+        self._policy = policy
+        self._token = secrets.token_bytes(16)
+        self._fence = Fence(())
+        self._found: dict[str, Held | Missing] = {}
+        self._stale: dict[str, Any] = {}
+        self._looked_at: dict[str, object] = {}
+
+    async def get_or_load(self) -> dict[str, Held | Missing]:
+        """Return each key's value, from Redis or from the loader; MISSING: the loader had none.
+
+        Raises:
+            Exception: Whatever the loader raised, unless stale values may stand in.
+        """
+        with self._levels.first.fences.over(*self._keys) as self._fence:
+            second = self._levels.second
+            if second is None:
+                await self._load(self._keys, leased=())
+                return self._found
+            usable = [key for key in self._keys if not second.journal.holds(key)]
+            try:
+                await self._look(usable, second)
+                await self._load_in_turn([key for key in usable if key not in self._found], second)
+            except _SecondLevelLost as lost:
+                logger.debug("loading without Redis: %s", lost)
+            rest = [key for key in self._keys if key not in self._found]
+            if rest:
+                # Newer than anything Redis may hold for them: those records must not come back.
+                second.note(rest)
+                await self._load(rest, leased=())
+            return self._found
+
+    async def refresh(self) -> dict[str, Held | Missing]:
+        """Load whatever is there, and replace it in every process."""
+        with self._levels.first.fences.over(*self._keys) as self._fence:
+            second = self._levels.second
+            leased: list[str] = []
+            if second is not None:
+                try:
+                    leases = await second.store.acquire(
+                        self._keys, self._token, LEASE_MS, steal=True
+                    )
+                    leased = [
+                        key for key, got in zip(self._keys, leases, strict=True) if got.granted
+                    ]
+                except Unavailable:
+                    second.note(self._keys)
+            await self._load(self._keys, leased=leased, announce=True)
+            return self._found
+
+    async def _look(self, keys: Sequence[str], second: SecondLevel) -> None:
+        if not keys:
+            return
+        asof = self._levels.clock.monotonic()
+        for key, raw in zip(keys, await _asked(second.store.read(keys)), strict=True):
+            self._looked_at[key] = raw.value
+            self._accept(key, raw, asof)
+
+    def _accept(self, key: str, raw: Raw, asof: float) -> None:
+        reading = self._levels.interpret(key, raw)
+        if isinstance(reading, Fresh):
+            self._levels.counters.l2_hits += 1
+            held = self._levels.first.hold(reading.value, self._policy, reading.payload)
+            self._found[key] = held
+            self._install(key, held, reading.left, asof=asof, since=asof)
+        elif isinstance(reading, Stale):
+            self._stale[key] = reading.value
+
+    async def _load_in_turn(self, pending: list[str], second: SecondLevel) -> None:
+        """Load the keys whose lease is granted; wait for the others' loads, up to a limit."""
+        loop = asyncio.get_running_loop()
+        give_up = loop.time() + LEASE_WAIT
+        while pending:
+            granted = await self._claim(pending, second)
+            refused = [key for key in pending if key not in self._found and key not in granted]
+            patient = loop.time() < give_up
+            if granted or not patient:
+                await self._load([*granted, *([] if patient else refused)], leased=granted)
+            pending = []
+            for key in refused if patient else []:
+                asof = self._levels.clock.monotonic()
+                filled = second.leases.wait_for_fill(key, give_up - loop.time())
+                raw = await _asked(filled)
+                if raw is not None:
+                    self._accept(key, raw, asof)
+                if key not in self._found:
+                    pending.append(key)
+
+    async def _claim(self, keys: Sequence[str], second: SecondLevel) -> frozenset[str]:
+        """Ask for leases; return the keys to load. Some may have been filled since we looked."""
+        asof = self._levels.clock.monotonic()
+        leases = await _asked(second.store.acquire(keys, self._token, LEASE_MS))
+        for key, lease in zip(keys, leases, strict=True):
+            value = lease.raw.value
+            if isinstance(value, bytes) and value != self._looked_at.get(key):
+                self._accept(key, lease.raw, asof)
+        granted = {key for key, lease in zip(keys, leases, strict=True) if lease.granted}
+        await second.leases.release([key for key in granted if key in self._found], self._token)
+        return frozenset(granted - self._found.keys())
+
+    async def _load(
+        self, keys: Sequence[str], *, leased: Collection[str], announce: bool = False
+    ) -> None:
+        """Run the loader and store what it returns: in L2 under a lease, in L1 under the fence."""
+        second = self._levels.second
+        if second is None or not leased:
+            await self._load_and_keep(keys, None, frozenset(), announce=announce)
+            return
+        async with second.leases.kept(leased, self._token):
+            await self._load_and_keep(keys, second, leased, announce=announce)
+
+    async def _load_and_keep(
+        self,
+        keys: Sequence[str],
+        second: SecondLevel | None,
+        leased: Collection[str],
+        *,
+        announce: bool,
+    ) -> None:
+        levels = self._levels
+        asof = levels.clock.monotonic()
+        try:
+            values = await self._run_loader(keys)
+        except Exception as error:
+            if not self._stand_in(keys):
+                raise
+            logger.warning("serving stale values: the loader failed: %r", error)
+            if second is not None:
+                await second.leases.release(leased, self._token)
+            return
+        since = levels.clock.monotonic()
+        lifetimes = {key: self._policy.lifetime(levels.random()) for key in keys}
+        held: dict[str, Held] = {}
+        items: dict[str, Item] = {}
+        for key in keys:
+            if key not in values:
+                self._found[key] = MISSING
+                continue
+            held[key] = levels.first.hold(values[key], self._policy)
+            if key in leased:
+                payload = held[key].payload
+                payload = levels.codec.encode(values[key]) if payload is None else payload
+                load_ms = round((since - asof) * 1000)
+                items[key] = levels.item(key, payload, lifetimes[key], load_ms)
+        refused = await self._fill(items, second, announce=announce)
+        if second is not None:
+            await second.leases.release([key for key in leased if key not in held], self._token)
+        for key, value in held.items():
+            self._found[key] = value
+            if key not in refused:
+                self._install(key, value, lifetimes[key], asof=asof, since=since)
+
+    async def _fill(
+        self, items: Mapping[str, Item], second: SecondLevel | None, *, announce: bool
+    ) -> set[str]:
+        """Store records in L2; return the keys whose lease was lost to something newer."""
+        if second is None or not items:
+            return set()
+        try:
+            stored = await second.store.fill(items, self._token, announce=announce)
+        except Unavailable as error:
+            logger.debug("a fill did not reach Redis: %s", error)
+            return set()
+        refused = set(items) - stored
+        self._levels.counters.fills_refused += len(refused)
+        return refused
+
+    async def _run_loader(self, keys: Sequence[str]) -> Mapping[str, Any]:
+        counters, limit = self._levels.counters, self._policy.load_timeout
+        counters.loads += len(keys)
+        counters.misses += len(keys)
+        try:
+            async with asyncio.timeout(limit) as timeout:
+                return await self._loader(list(keys))
+        except TimeoutError as error:
+            counters.load_failures += len(keys)
+            if timeout.expired() and limit is not None:
+                raise LoadTimeout(keys[0], limit) from error
+            raise
+        except Exception:
+            counters.load_failures += len(keys)
+            raise
+
+    def _stand_in(self, keys: Sequence[str]) -> bool:
+        """Answer a failed load with stale values, if there is one for every key."""
+        stale: dict[str, Any] = {}
+        for key in keys:
+            value = self._stale.get(key, MISSING)
+            if value is MISSING:
+                value = self._levels.first.stale(key)
+            if value is MISSING or not self._fence.intact(key):
+                return False
+            stale[key] = value
+        for key, value in stale.items():
+            self._found[key] = self._levels.first.hold(value, self._policy)
+        self._levels.counters.stale_served += len(stale)
+        return True
+
+    def _install(self, key: str, held: Held, left: Lifetime, *, asof: float, since: float) -> None:
+        if self._fence.intact(key):
+            self._levels.first.install(
+                key, held, left=left, policy=self._policy, asof=asof, since=since
+            )
+
+
+class _SecondLevelLost(Exception):
+    """Redis stopped answering. A loader's own `Unavailable` must not be taken for it."""
+
+
+async def _asked(answer: Awaitable[T]) -> T:
+    try:
+        return await answer
+    except Unavailable as error:
+        raise _SecondLevelLost(str(error)) from error

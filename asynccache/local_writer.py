@@ -1,0 +1,108 @@
+"""Writing to a cache that has no Redis: its first level is all there is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from asynccache.core.pattern import Pattern
+from asynccache.core.policy import Policy
+from asynccache.errors import InvalidArgument
+from asynccache.levels import Levels
+from asynccache.memory.entry import FOREVER, Entry
+from asynccache.results import WriteResult
+
+_LEAST, _MOST = -(2**63), 2**63 - 1
+
+
+class OneLevelWriter:
+    """Writes to the process alone, at once; the same contract as with Redis.
+
+    Args:
+        levels: Where values are.
+    """
+
+    def __init__(self, levels: Levels) -> None:
+        self._levels = levels
+        self._first = levels.first
+
+    async def put(self, values: Mapping[str, Any], policy: Policy) -> WriteResult:
+        """Store values."""
+        held = {key: self._first.hold(value, policy) for key, value in values.items()}
+        now = self._levels.clock.monotonic()
+        self._first.forget(list(values))
+        for key, each in held.items():
+            lifetime = policy.lifetime(self._levels.random())
+            self._first.install(key, each, left=lifetime, policy=policy, asof=now, since=now)
+        return WriteResult(acknowledged=True, affected=len(held))
+
+    async def add(self, key: str, value: Any, policy: Policy) -> bool:
+        """Store a value unless there is a fresh one."""
+        self._first.hold(value, policy)  # what cannot be encoded is an error either way
+        if self._fresh(key) is not None:
+            return False
+        await self.put({key: value}, policy)
+        return True
+
+    async def increment(self, key: str, amount: int, policy: Policy) -> int:
+        """Add to a counter."""
+        entry = self._fresh(key)
+        if entry is None:
+            await self.put({key: amount}, policy)
+            return amount
+        if entry.encoded or not isinstance(entry.value, int) or isinstance(entry.value, bool):
+            value = self._first.get(key)
+            kind = type(value).__qualname__
+            raise InvalidArgument("key", f"{key!r} holds a value of type {kind}, not a number")
+        if not _LEAST <= entry.value + amount <= _MOST:
+            raise InvalidArgument("amount", "the count would leave the range of 64 bits")
+        self._overtake(key)
+        entry.value += amount
+        return int(entry.value)
+
+    async def touch(self, key: str, policy: Policy) -> WriteResult:
+        """Give a key a new lifetime."""
+        entry = self._fresh(key)
+        if entry is None:
+            return WriteResult(acknowledged=True, affected=0)
+        now = self._levels.clock.monotonic()
+        left = policy.lifetime(self._levels.random())
+        entry.soft = FOREVER if left.fresh is None else now + left.fresh
+        entry.hard = entry.soft + entry.grace
+        return WriteResult(acknowledged=True, affected=1)
+
+    async def forget(self, keys: Sequence[str]) -> WriteResult:
+        """Remove keys."""
+        held = sum(self._fresh(key) is not None for key in keys)
+        self._first.forget(keys)
+        return WriteResult(acknowledged=True, affected=held)
+
+    async def expire(self, keys: Sequence[str]) -> WriteResult:
+        """End the freshness of keys."""
+        now = self._levels.clock.monotonic()
+        fresh = {key: entry for key in keys if (entry := self._fresh(key)) is not None}
+        for key, entry in fresh.items():
+            self._overtake(key)
+            entry.soft = now
+            entry.hard = now + entry.grace
+        return WriteResult(acknowledged=True, affected=len(fresh))
+
+    async def forget_matching(self, pattern: Pattern) -> WriteResult:
+        """Remove the keys that match."""
+        affected = self._first.forget_matching(pattern.matches)
+        return WriteResult(acknowledged=True, affected=affected)
+
+    async def forget_all(self) -> WriteResult:
+        """Remove everything."""
+        return WriteResult(acknowledged=True, affected=self._first.forget_all())
+
+    def _fresh(self, key: str) -> Entry | None:
+        entry = self._first.engine.lookup(key)
+        if entry is None or self._levels.clock.monotonic() >= entry.soft:
+            return None
+        return entry
+
+    def _overtake(self, key: str) -> None:
+        """Let no load that began earlier store over a change that keeps the entry."""
+        self._first.loads.detach(key)
+        self._first.fences.poison([key])

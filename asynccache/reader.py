@@ -1,0 +1,188 @@
+"""Reading: which keys the first level answers, which flights are joined, and which are started."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from inspect import isawaitable
+from typing import Any
+
+from asynccache.core.arguments import wrong_type
+from asynccache.core.freshness import Fresh, Miss
+from asynccache.core.policy import Policy
+from asynccache.errors import Unavailable
+from asynccache.first_level import Held
+from asynccache.flight import Flight
+from asynccache.levels import Levels, SecondLevel
+from asynccache.loading import BulkLoader, LoadRun
+from asynccache.types import MISSING, Missing
+
+
+class Reader:
+    """Answers reads that the first level's own lookup did not.
+
+    Args:
+        levels: Where values are.
+        policy: How values found by a read that does not load are kept in L1.
+    """
+
+    def __init__(self, levels: Levels, policy: Policy) -> None:
+        self._levels = levels
+        self._policy = policy
+
+    async def get(self, keys: Sequence[str]) -> dict[str, Any]:
+        """Return the values of the keys that are there, without loading."""
+        first = self._levels.first
+        values: dict[str, Any] = {}
+        flights: dict[str, Flight[Held | Missing]] = {}
+        to_read: list[str] = []
+        for key in dict.fromkeys(keys):
+            value = first.get(key)
+            if value is not MISSING:
+                values[key] = value
+            elif (flight := first.reads.join(key)) is not None:
+                flights[key] = flight
+            else:
+                to_read.append(key)
+        second = self._levels.second
+        if second is None:
+            self._levels.counters.misses += len(to_read)
+        elif to_read:
+
+            async def read() -> Mapping[str, Held | Missing]:
+                return await self._read(to_read, second)
+
+            flights |= first.reads.start_many(to_read, read, cancel_abandoned=False)
+        values |= await self._arrivals(flights)
+        return {key: values[key] for key in dict.fromkeys(keys) if key in values}
+
+    async def _read(self, keys: Sequence[str], second: SecondLevel) -> Mapping[str, Held | Missing]:
+        levels = self._levels
+        found: dict[str, Held | Missing] = dict.fromkeys(keys, MISSING)
+        usable = [key for key in keys if not second.journal.holds(key)]
+        asof = levels.clock.monotonic()
+        with levels.first.fences.over(*usable) as fence:
+            try:
+                raws = await second.store.read(usable) if usable else []
+            except Unavailable:
+                raws = []
+            for key, raw in zip(usable, raws, strict=False):
+                reading = levels.interpret(key, raw)
+                if isinstance(reading, Fresh):
+                    held = levels.first.hold(reading.value, self._policy, reading.payload)
+                    found[key] = held
+                    if fence.intact(key):
+                        levels.first.install(
+                            key, held, left=reading.left, policy=self._policy, asof=asof, since=asof
+                        )
+                elif isinstance(reading, Miss) and reading.damaged and isinstance(raw.value, bytes):
+                    await self._remove_damaged(key, raw.value, second)
+        hits = sum(value is not MISSING for value in found.values())
+        levels.counters.l2_hits += hits
+        levels.counters.misses += len(found) - hits
+        return found
+
+    async def _remove_damaged(self, key: str, bytes_read: bytes, second: SecondLevel) -> None:
+        """Remove a damaged record, unless somebody has replaced it by now."""
+        try:
+            await second.store.exchange(key, bytes_read, b"")
+        except Unavailable:
+            return
+
+    async def load(
+        self,
+        key: str,
+        loader: Callable[[], Awaitable[Any]],
+        policy: Policy,
+        *,
+        registered: bool,
+        refresh: bool = False,
+    ) -> Any:
+        """Return the value of a key that the first level does not answer, loading it if need be.
+
+        Args:
+            key: The key.
+            loader: Loads its value.
+            policy: How it is kept and loaded.
+            registered: The loader outlives the call: its load may finish without waiters.
+            refresh: Load it whatever is there.
+        """
+
+        async def load_one(keys: list[str]) -> Mapping[str, Any]:
+            awaitable = loader()
+            if not isawaitable(awaitable):
+                raise wrong_type("loader", awaitable, "a function that returns an awaitable")
+            return {keys[0]: await awaitable}
+
+        loads = self._levels.first.loads
+        if refresh:
+            loads.detach(key)
+        while True:
+            flight = loads.join(key)
+            if flight is None:
+                flight = self._start([key], load_one, policy, registered, refresh=refresh)[key]
+            held = await flight.wait()
+            # A bulk load that was joined may have had no value for the key: load it after all.
+            if held is not MISSING:
+                return self._levels.first.take(held)
+
+    async def load_many(
+        self, keys: Sequence[str], loader: BulkLoader, policy: Policy, *, registered: bool
+    ) -> dict[str, Any]:
+        """Return the values of some keys, loading those that are missing in one call.
+
+        Args:
+            keys: The keys.
+            loader: Returns the values of the keys that it is given, or of some of them.
+            policy: How they are kept and loaded.
+            registered: The loader outlives the call: its load may finish without waiters.
+        """
+        first = self._levels.first
+        values: dict[str, Any] = {}
+        flights: dict[str, Flight[Held | Missing]] = {}
+        to_load: list[str] = []
+        for key in dict.fromkeys(keys):
+            value = first.get(key)
+            if value is not MISSING:
+                values[key] = value
+            elif (flight := first.loads.join(key)) is not None:
+                flights[key] = flight
+            else:
+                to_load.append(key)
+        if to_load:
+            flights |= self._start(to_load, loader, policy, registered)
+        values |= await self._arrivals(flights)
+        return {key: values[key] for key in dict.fromkeys(keys) if key in values}
+
+    def _start(
+        self,
+        keys: Sequence[str],
+        loader: BulkLoader,
+        policy: Policy,
+        registered: bool,
+        *,
+        refresh: bool = False,
+    ) -> dict[str, Flight[Held | Missing]]:
+        run = LoadRun(self._levels, keys, loader, policy)
+        cancel = policy.cancel_abandoned
+        return self._levels.first.loads.start_many(
+            keys,
+            run.refresh if refresh else run.get_or_load,
+            cancel_abandoned=not registered if cancel is None else cancel,
+        )
+
+    async def _arrivals(self, flights: Mapping[str, Flight[Held | Missing]]) -> dict[str, Any]:
+        """Wait for some flights; return the values that they had."""
+        waiters = {}
+        try:
+            # Enlisted in all of them at once, so that none is abandoned while another is awaited.
+            for key, flight in flights.items():
+                waiters[key] = flight.enlist()
+            helds = {key: await waiter for key, waiter in waiters.items()}
+        finally:
+            for key, waiter in waiters.items():
+                flights[key].leave(waiter)
+        return {
+            key: self._levels.first.take(held)
+            for key, held in helds.items()
+            if not isinstance(held, Missing)
+        }

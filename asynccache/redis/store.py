@@ -1,0 +1,210 @@
+"""The second level on Redis: each method is one exchange of plain commands and single-slot scripts.
+
+The announcement of a change always follows the change itself in the same exchange.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+from redis.exceptions import ResponseError
+
+from asynccache.core.keys import KeySpace
+from asynccache.core.messages import Kind, Message, forget_keys
+from asynccache.core.pattern import Pattern, redis_globs
+from asynccache.errors import Unavailable
+from asynccache.redis import lua
+from asynccache.redis.scripts import Script, ScriptCall, run
+from asynccache.redis.transport import Argument, Command, Transport
+from asynccache.store import Item, Lease, Raw
+
+SCAN_COUNT = 500
+"""Keys that one SCAN step visits: some 100 us of the server's time."""
+
+
+class RedisStore:
+    """The second level on one Redis server.
+
+    Args:
+        transport: Carries commands.
+        keys: The namespace's Redis keys.
+        origin: Identifies this cache in the messages that it sends.
+
+    Attributes:
+        announced: How many messages this store has sent over the bus.
+    """
+
+    def __init__(self, transport: Transport, keys: KeySpace, origin: bytes) -> None:
+        self._transport = transport
+        self._keys = keys
+        self._origin = origin
+        self.announced = 0
+
+    async def read(self, keys: Sequence[str]) -> list[Raw]:
+        """See `Store.read`."""
+        replies = await self._transport.call(*self._reads(keys))
+        return _pairs(replies)
+
+    async def acquire(
+        self, keys: Sequence[str], token: bytes, lease_ms: int, *, steal: bool = False
+    ) -> list[Lease]:
+        """See `Store.acquire`."""
+        only_if_free = () if steal else ("NX",)
+        claims: list[Command] = [
+            ("SET", self._keys.lease(key), token, *only_if_free, "PX", lease_ms) for key in keys
+        ]
+        # Sent twice, a claim could be refused because of itself.
+        replies = await self._transport.call(*claims, *self._reads(keys), retry=False)
+        # An error reply is no permission: the value will be loaded and not stored.
+        granted = [reply in (b"OK", True) for reply in replies[: len(keys)]]
+        return [Lease(*pair) for pair in zip(granted, _pairs(replies[len(keys) :]), strict=True)]
+
+    async def lease_left(self, key: str) -> tuple[Raw, int]:
+        """See `Store.lease_left`."""
+        lease = self._keys.lease(key)
+        value, pttl, left = await self._transport.call(*self._reads([key]), ("PTTL", lease))
+        if left == -1:
+            # Leases always expire: this is somebody's garbage, and would stand in the way for ever.
+            await self._transport.call(("DEL", lease))
+        return Raw(value, pttl), left if isinstance(left, int) else -2
+
+    async def renew(self, keys: Collection[str], token: bytes, lease_ms: int) -> None:
+        """See `Store.renew`."""
+        await run(self._transport, *(self._script(lua.RENEW, key, token, lease_ms) for key in keys))
+
+    async def release(self, keys: Collection[str], token: bytes) -> None:
+        """See `Store.release`."""
+        await run(self._transport, *(self._script(lua.RELEASE, key, token) for key in keys))
+
+    async def fill(
+        self, items: Mapping[str, Item], token: bytes, *, announce: bool = False
+    ) -> set[str]:
+        """See `Store.fill`."""
+        fills = [self._script(lua.FILL, key, token, *item) for key, item in items.items()]
+        announcements = self._announcements(list(items)) if announce else []
+        replies = _checked(await run(self._transport, *fills, *announcements))
+        return {key for key, reply in zip(items, replies, strict=False) if reply == 1}
+
+    async def put(self, items: Mapping[str, Item]) -> None:
+        """See `Store.put`."""
+        puts = [self._script(lua.PUT, key, *item) for key, item in items.items()]
+        await self._change(puts, list(items))
+
+    async def add(self, key: str, item: Item) -> bool:
+        """See `Store.add`."""
+        adding = self._script(lua.ADD, key, *item)
+        (stored,) = _checked(await run(self._transport, adding, retry=False))
+        if stored:
+            _checked(await run(self._transport, *self._announcements([key])))
+        return bool(stored)
+
+    async def increment(self, key: str, amount: int, px: int) -> int | Raw:
+        """See `Store.increment`."""
+        script = self._script(lua.INCREMENT, key, amount, px)
+        replies = await run(self._transport, script, *self._announcements([key]), retry=False)
+        count = replies[0]
+        if isinstance(count, ResponseError):
+            if "overflow" in str(count):
+                raise OverflowError(str(count))
+            if "not an integer" not in str(count) and "WRONGTYPE" not in str(count):
+                raise Unavailable(f"Redis refused: {count}") from count
+            (raw,) = await self.read([key])
+            return raw
+        return int(count)
+
+    async def exchange(self, key: str, old: bytes, new: bytes) -> bool:
+        """See `Store.exchange`."""
+        script = self._script(lua.EXCHANGE, key, old, new)
+        (done,) = _checked(await run(self._transport, script))
+        return bool(done)
+
+    async def forget(self, keys: Sequence[str]) -> int:
+        """See `Store.forget`."""
+        return sum(await self._change([self._script(lua.FORGET, key) for key in keys], keys))
+
+    async def expire(self, keys: Sequence[str]) -> int:
+        """See `Store.expire`."""
+        return sum(await self._change([self._script(lua.EXPIRE, key) for key in keys], keys))
+
+    async def touch(self, key: str, fresh_ms: int) -> bool:
+        """See `Store.touch`."""
+        (fresh,) = await self._change([self._script(lua.TOUCH, key, fresh_ms)], [key])
+        return bool(fresh)
+
+    async def forget_matching(self, pattern: Pattern | None) -> int:
+        """See `Store.forget_matching`."""
+        # Leases first: a load that fills before its lease is gone has filled before the records
+        # are scanned, and SCAN returns whatever is there from its start to its end.
+        await self._unlink_matching(self._keys.leases, pattern)
+        removed = await self._unlink_matching(self._keys.records, pattern)
+        if pattern is None:
+            message = Message(self._origin, Kind.FORGET_ALL)
+        else:
+            message = Message(self._origin, Kind.FORGET_MATCHING, (pattern.glob,))
+        _checked(await run(self._transport, self._announcement(message)))
+        return removed
+
+    async def announce_probe(self, nonce: str) -> None:
+        """Send a message to ourselves, to see that it arrives."""
+        probe = Message(self._origin, Kind.PROBE, (nonce,))
+        _checked(await run(self._transport, self._announcement(probe)))
+
+    async def sequence(self) -> int:
+        """Return the number of the last message that was sent in this namespace."""
+        (number,) = await self._transport.call(("GET", self._keys.sequence))
+        return int(number) if isinstance(number, bytes) and number.isdigit() else 0
+
+    async def _unlink_matching(self, prefix: str, pattern: Pattern | None) -> int:
+        removed = 0
+        for glob in ("*",) if pattern is None else redis_globs(pattern):
+            cursor: Any = 0
+            while True:
+                scan = ("SCAN", cursor, "MATCH", f"{prefix}{{{glob}}}", "COUNT", SCAN_COUNT)
+                ((cursor, found),) = _checked(await self._transport.call(scan))
+                victims = [name for name in found if self._is_match(name, pattern)]
+                if victims:
+                    # One command for each key: in a cluster they are in different slots.
+                    unlinks = [("UNLINK", victim) for victim in victims]
+                    removed += sum(_checked(await self._transport.call(*unlinks)))
+                if int(cursor) == 0:
+                    break
+        return removed
+
+    def _is_match(self, redis_key: bytes, pattern: Pattern | None) -> bool:
+        name = self._keys.name_of(redis_key)
+        return name is not None and (pattern is None or pattern.may_match_name(name))
+
+    async def _change(self, commands: Sequence[ScriptCall], keys: Sequence[str]) -> list[int]:
+        """Run scripts that change keys, then announce it; return the scripts' own replies."""
+        replies = await run(self._transport, *commands, *self._announcements(keys))
+        return _checked(replies)[: len(commands)]
+
+    def _announcements(self, keys: Sequence[str]) -> list[ScriptCall]:
+        return [self._announcement(message) for message in forget_keys(self._origin, keys)]
+
+    def _announcement(self, message: Message) -> ScriptCall:
+        self.announced += 1
+        return (lua.PUBLISH, (self._keys.sequence,), (self._keys.channel, message.pack()))
+
+    def _reads(self, keys: Iterable[str]) -> list[Command]:
+        commands: list[Command] = []
+        for key in keys:
+            record = self._keys.record(key)
+            commands += [("GET", record), ("PTTL", record)]
+        return commands
+
+    def _script(self, script: Script, key: str, *arguments: Argument) -> ScriptCall:
+        return (script, (self._keys.record(key), self._keys.lease(key)), arguments)
+
+
+def _pairs(replies: Sequence[object]) -> list[Raw]:
+    return [Raw(*pair) for pair in zip(replies[::2], replies[1::2], strict=True)]
+
+
+def _checked(replies: list[Any]) -> list[Any]:
+    """Return replies without an error among them: a refused change is one that did not happen."""
+    for reply in replies:
+        if isinstance(reply, ResponseError):
+            raise Unavailable(f"Redis refused: {reply}") from reply
+    return replies

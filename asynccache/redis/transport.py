@@ -1,0 +1,35 @@
+"""The port through which everything else speaks to Redis."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol, TypeAlias
+
+Argument: TypeAlias = str | bytes | int | float
+
+Command: TypeAlias = tuple[Argument, ...]
+"""A command's name and its arguments: ``("SET", "key", b"value", "PX", 1_000)``."""
+
+
+class Transport(Protocol):
+    """Carries commands to Redis and replies back."""
+
+    async def call(self, *commands: Command, retry: bool = True) -> list[Any]:
+        """Send some commands together and return their replies, in order.
+
+        A reply is as Redis sent it: bytes, int, None, or a list of these. The reply of a command
+        that Redis refused is a `redis.exceptions.ResponseError`, returned in its place and never
+        raised: it says something about that command, and nothing about the others.
+
+        The commands are no transaction, and a call that fails or is cancelled may have taken
+        effect, in part or as a whole.
+
+        Args:
+            *commands: The commands.
+            retry: Whether they may be sent a second time, on a new connection, when the one in
+                use turns out to be dead before anything was answered. The server may have
+                carried out the first sending: say no for what must not happen twice (INCR).
+
+        Raises:
+            Unavailable: Redis cannot be asked; its cause says why.
+        """
+        ...

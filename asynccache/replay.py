@@ -1,0 +1,82 @@
+"""Replaying the journal: a task that lives only while there is something to replay."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Final
+
+from asynccache.core.backoff import capped_jitter
+from asynccache.errors import Unavailable
+from asynccache.journal import Journal
+from asynccache.store import Store
+from asynccache.tasks import OwnedTasks
+
+FIRST_PAUSE: Final = 0.02
+LONGEST_PAUSE: Final = 0.3
+"""Seconds. While Redis is down a try costs nothing (its breaker is open), and the promise is to be
+back within a second of its return."""
+
+
+class Replay:
+    """Deletes in Redis what the journal holds, as soon as that can be done.
+
+    Args:
+        journal: What to delete.
+        store: Where.
+        tasks: Where the task runs.
+        random: Returns a number from 0 to below 1, for jitter.
+    """
+
+    def __init__(
+        self, journal: Journal, store: Store, tasks: OwnedTasks, random: Callable[[], float]
+    ) -> None:
+        self._journal = journal
+        self._store = store
+        self._tasks = tasks
+        self._random = random
+        self._task: asyncio.Task[None] | None = None
+        self._closed = False
+
+    def kick(self) -> None:
+        """Make sure that the journal will be replayed."""
+        if not self._closed and (self._task is None or self._task.done()):
+            self._task = self._tasks.spawn(self._run(), name="asynccache replay")
+
+    async def drain(self) -> None:
+        """Replay all of the journal now.
+
+        Raises:
+            Unavailable: Redis cannot be asked; what is left stays in the journal.
+        """
+        while (batch := self._journal.next_batch()) is not None:
+            if batch.keys is None:
+                await self._store.forget_matching(None)
+            else:
+                await self._store.forget(batch.keys)
+            self._journal.done(batch)
+
+    async def flush(self, patience: float) -> int:
+        """Try for a while to empty the journal, at the end; return how many keys are left in it.
+
+        Args:
+            patience: Seconds.
+        """
+        self._closed = True
+        if self._task is not None:
+            self._task.cancel()
+        with suppress(Unavailable, TimeoutError):
+            async with asyncio.timeout(patience):
+                await self.drain()
+        return len(self._journal)
+
+    async def _run(self) -> None:
+        attempt = 0
+        while len(self._journal):
+            await asyncio.sleep(
+                capped_jitter(attempt, self._random(), base=FIRST_PAUSE, cap=LONGEST_PAUSE)
+            )
+            attempt += 1
+            with suppress(Unavailable):
+                await self.drain()

@@ -1,0 +1,248 @@
+"""A running cache: the parts put together, and their beginning and end in the right order."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import random
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from weakref import WeakSet
+
+from asynccache.clock import Clock
+from asynccache.codecs.base import Codec
+from asynccache.core.keys import KeySpace
+from asynccache.core.messages import Kind, Message
+from asynccache.core.pattern import Pattern
+from asynccache.core.policy import Policy
+from asynccache.core.record import RecordFormat
+from asynccache.errors import CacheClosed, InvalidArgument, WrongLoop, WrongProcess
+from asynccache.first_level import FirstLevel
+from asynccache.journal import Journal
+from asynccache.leases import Leases
+from asynccache.levels import Levels, SecondLevel
+from asynccache.local_writer import OneLevelWriter
+from asynccache.memory.engine import MemoryEngine
+from asynccache.memory.entry import FOREVER
+from asynccache.reader import Reader
+from asynccache.redis.bus import Bus
+from asynccache.redis.link import Link
+from asynccache.redis.pool import make_connection
+from asynccache.redis.settings import RedisSettings
+from asynccache.redis.store import RedisStore
+from asynccache.replay import Replay
+from asynccache.statistics import Counters, Statistics
+from asynccache.tasks import OwnedTasks
+from asynccache.writer import TwoLevelWriter, Writer
+
+logger = logging.getLogger("asynccache")
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """What a cache was made with; `Cache` documents each."""
+
+    name: str
+    keys: KeySpace
+    redis: RedisSettings | None
+    policy: Policy
+    codec: Codec
+    records: RecordFormat
+    clock: Clock
+    max_staleness: float
+    shutdown_timeout: float
+    random: Callable[[], float] = random.random
+
+
+class Runtime:
+    """The parts of one cache between its start and its end.
+
+    Args:
+        configuration: What the cache was made with.
+        engine: Its first level's entries.
+
+    Attributes:
+        first: The first level.
+        reader: Answers reads.
+        writer: Does writes.
+    """
+
+    def __init__(self, configuration: Configuration, engine: MemoryEngine) -> None:
+        self._configuration = configuration
+        self._loop = asyncio.get_running_loop()
+        self._pid = os.getpid()
+        self._closed = False
+        self._counters = Counters()
+        self._tasks = OwnedTasks()
+        self._link: Link | None = None
+        self._store: RedisStore | None = None
+        self._bus: Bus | None = None
+        self._bus_task: asyncio.Task[None] | None = None
+        redis = configuration.redis
+        self.first = FirstLevel(
+            engine,
+            configuration.codec,
+            configuration.clock,
+            self._tasks,
+            FOREVER if redis is None else configuration.max_staleness,
+        )
+        self._second = None if redis is None else self._connect(redis)
+        levels = Levels(
+            first=self.first,
+            second=self._second,
+            codec=configuration.codec,
+            records=configuration.records,
+            keys=configuration.keys,
+            clock=configuration.clock,
+            random=configuration.random,
+            counters=self._counters,
+            tasks=self._tasks,
+        )
+        self.reader = Reader(levels, configuration.policy)
+        self.writer: Writer = (
+            OneLevelWriter(levels) if self._second is None else TwoLevelWriter(levels, self._second)
+        )
+
+    def _connect(self, redis: RedisSettings) -> SecondLevel:
+        configuration = self._configuration
+        origin = secrets.token_bytes(8)
+        link = self._link = Link(redis)
+        store = self._store = RedisStore(link, configuration.keys, origin)
+        self._bus = Bus(
+            connection=lambda: make_connection(redis),
+            announcer=store,
+            listener=self,
+            channel=configuration.keys.channel,
+            origin=origin,
+            clock=configuration.clock,
+            max_staleness=configuration.max_staleness,
+            random=configuration.random,
+        )
+        journal = Journal()
+        return SecondLevel(
+            store=store,
+            leases=Leases(store, self._tasks, configuration.random),
+            journal=journal,
+            replay=Replay(journal, store, self._tasks, configuration.random),
+        )
+
+    async def start(self) -> None:
+        """Start what runs in the background. Redis need not be there."""
+        _running.add(self)
+        if self._link is not None and self._bus is not None:
+            await self._link.start()
+            self._bus_task = self._tasks.spawn(self._bus.run(), name="asynccache bus")
+
+    async def close(self) -> None:
+        """End everything: accept nothing, wait for loads and writes, flush the journal, hang up."""
+        self._closed = True
+        patience = self._configuration.shutdown_timeout
+        try:
+            if self._bus_task is not None:
+                self._bus_task.cancel()
+            left = await self._tasks.finish(patience)
+            if left:
+                logger.warning("%d loads ignored their cancellation and are still running", left)
+            if self._second is not None:
+                unsaid = await self._second.replay.flush(patience)
+                if unsaid:
+                    logger.error("closed with %d invalidations that Redis was not told", unsaid)
+                await self._tasks.finish(patience)
+        finally:
+            if self._link is not None:
+                await self._link.close()
+            self.first.forget_all()
+            _running.discard(self)
+
+    def check_usable(self) -> None:
+        """Refuse use after the end, from another event loop, and in a forked child.
+
+        Raises:
+            CacheClosed: The cache was closed.
+            WrongLoop: This is not the loop that it was started in.
+            WrongProcess: This is not the process that it was started in.
+        """
+        name = self._configuration.name
+        if self._closed:
+            raise CacheClosed(f"the cache {name!r} is closed")
+        if asyncio.get_running_loop() is not self._loop:
+            raise WrongLoop(
+                f"the cache {name!r} was started in another event loop; make one cache per loop"
+            )
+        if os.getpid() != self._pid:
+            raise WrongProcess(
+                f"the cache {name!r} was started before this process was forked; start it in the "
+                "worker, for example with lifespan=cache.lifespan"
+            )
+
+    # What the bus hears.
+
+    def invalidated(self, message: Message) -> None:
+        """See `asynccache.redis.bus.Listener`."""
+        self._counters.invalidations_received += 1
+        if message.kind is Kind.FORGET_KEYS:
+            self.first.forget(message.texts)
+        elif message.kind is Kind.FORGET_ALL:
+            self.first.forget_all()
+        elif message.kind is Kind.FORGET_MATCHING:
+            for glob in message.texts:
+                try:
+                    self.first.forget_matching(Pattern(glob).matches)
+                except InvalidArgument:  # garbage: who sent it is not to be trusted with less
+                    self.first.forget_all()
+
+    def proof(self, instant: float) -> None:
+        """See `asynccache.redis.bus.Listener`."""
+        self.first.prove(instant)
+
+    def gap(self, reason: str) -> None:
+        """See `asynccache.redis.bus.Listener`."""
+        self._counters.gaps += 1
+        logger.debug("L1 is emptied: %s", reason)
+        self.first.close_until_proven()
+
+    def abandon_in_child(self) -> None:
+        """Serve nothing in a forked child: nobody tells it what to forget."""
+        self.first.close_until_proven()
+
+    def statistics(self) -> Statistics:
+        """Return what the cache has done, and its state."""
+        memory = self.first.engine.statistics()
+        counters = self._counters
+        proven = self._configuration.clock.monotonic() < self.first.proven_until
+        return Statistics(
+            l1_hits=memory.hits,
+            l2_hits=counters.l2_hits,
+            misses=counters.misses,
+            coalesced=self.first.loads.joined + self.first.reads.joined,
+            loads=counters.loads,
+            load_failures=counters.load_failures,
+            stale_served=counters.stale_served,
+            damaged=counters.damaged,
+            fills_refused=counters.fills_refused,
+            invalidations_sent=0 if self._store is None else self._store.announced,
+            invalidations_received=counters.invalidations_received,
+            gaps=counters.gaps,
+            unavailable=0 if self._link is None else self._link.unavailable,
+            evictions=memory.evictions,
+            l1_entries=memory.entries,
+            l1_weight=memory.weight,
+            flights=len(self.first.loads),
+            journal=0 if self._second is None else len(self._second.journal),
+            breaker="none" if self._link is None else self._link.breaker.state,
+            bus="none" if self._bus is None else "open" if proven else "closed",
+        )
+
+
+_running: WeakSet[Runtime] = WeakSet()
+
+
+def _abandon_all_in_child() -> None:
+    for runtime in _running:
+        runtime.abandon_in_child()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_abandon_all_in_child)

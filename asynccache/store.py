@@ -1,0 +1,122 @@
+"""The second level as the cache sees it: bytes by key, leases, and nothing that decides."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+from asynccache.core.pattern import Pattern
+
+
+class Raw(NamedTuple):
+    """The replies to GET and PTTL for one key, as they came."""
+
+    value: object
+    pttl: object
+
+
+class Item(NamedTuple):
+    """A record to be stored, and for how many milliseconds; 0: for ever."""
+
+    record: bytes
+    px: int
+
+
+class Lease(NamedTuple):
+    """The answer to asking for permission to load.
+
+    Attributes:
+        granted: This process may load, and fill with its token.
+        raw: What the key held at that moment: it may have been filled just before.
+    """
+
+    granted: bool
+    raw: Raw
+
+
+class Store(Protocol):
+    """A second level. Every method raises `Unavailable` when it cannot be asked, and only that.
+
+    Methods that change a key also take its lease away and tell the other processes, in this order:
+    a process that hears of the change must not find the old value afterwards (race 9).
+    """
+
+    async def read(self, keys: Sequence[str]) -> list[Raw]:
+        """Return what some keys hold, in order, in one round trip."""
+        ...
+
+    async def acquire(
+        self, keys: Sequence[str], token: bytes, lease_ms: int, *, steal: bool = False
+    ) -> list[Lease]:
+        """Ask for permission to load some keys.
+
+        Args:
+            keys: The keys.
+            token: Identifies the one who asks; fresh for each load.
+            lease_ms: How long the permission lasts unless it is renewed.
+            steal: Take the lease from whoever holds it, whose fill will then be refused.
+        """
+        ...
+
+    async def lease_left(self, key: str) -> tuple[Raw, int]:
+        """Return what a key holds, and its lease's remaining milliseconds (PTTL's answer)."""
+        ...
+
+    async def renew(self, keys: Collection[str], token: bytes, lease_ms: int) -> None:
+        """Keep the leases that are still this token's."""
+        ...
+
+    async def release(self, keys: Collection[str], token: bytes) -> None:
+        """Give back the leases that are still this token's."""
+        ...
+
+    async def fill(
+        self, items: Mapping[str, Item], token: bytes, *, announce: bool = False
+    ) -> set[str]:
+        """Store records whose leases are still this token's; return the keys that were stored.
+
+        Args:
+            items: The records.
+            token: The leases' token.
+            announce: Tell the others, who may hold an older value.
+        """
+        ...
+
+    async def put(self, items: Mapping[str, Item]) -> None:
+        """Store records whatever is there."""
+        ...
+
+    async def add(self, key: str, item: Item) -> bool:
+        """Store a record unless there is a fresh one; tell whether it was stored."""
+        ...
+
+    async def increment(self, key: str, amount: int, px: int) -> int | Raw:
+        """Add to a counter, made with ``px`` where there is none; return the count.
+
+        Returns:
+            The count, or what the key holds when that is not a counter.
+
+        Raises:
+            OverflowError: The count would leave the range of 64 bits.
+        """
+        ...
+
+    async def exchange(self, key: str, old: bytes, new: bytes) -> bool:
+        """Put bytes in the place of those that were read (empty: remove them), if still there."""
+        ...
+
+    async def forget(self, keys: Sequence[str]) -> int:
+        """Remove some keys; return how many were there."""
+        ...
+
+    async def expire(self, keys: Sequence[str]) -> int:
+        """End the freshness of some keys, keep their grace; return how many were fresh."""
+        ...
+
+    async def touch(self, key: str, fresh_ms: int) -> bool:
+        """Give a fresh key a new lifetime; tell whether it was fresh."""
+        ...
+
+    async def forget_matching(self, pattern: Pattern | None) -> int:
+        """Remove the keys that match, or all of the namespace; return how many."""
+        ...

@@ -1,0 +1,146 @@
+"""A TCP proxy that misbehaves on command: the network between the cache and its Redis."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import struct
+from types import TracebackType
+
+from tests.support.ports import free_port
+
+_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+
+
+class FaultProxy:
+    """A proxy in front of a loopback port; an async context manager.
+
+    It starts by passing everything. `cut`, `hold` and `delay` make it fail, `release` and
+    `restore` make it whole again.
+
+    Args:
+        target_port: The port of the real server.
+
+    Attributes:
+        port: Its own port, the same in all modes.
+        accepted: How many connections it has accepted.
+    """
+
+    def __init__(self, target_port: int) -> None:
+        self.port = free_port()
+        self.accepted = 0
+        self._target_port = target_port
+        self._delay = 0.0
+        self._flowing = asyncio.Event()
+        self._flowing.set()
+        self._server: asyncio.Server | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._clients: set[asyncio.StreamWriter] = set()
+
+    @property
+    def url(self) -> str:
+        """The URL of database 0 of the server behind it."""
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    async def __aenter__(self) -> FaultProxy:
+        await self._listen()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.cut()
+
+    async def cut(self) -> None:
+        """Reset every connection (RST) and refuse new ones."""
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+        await self.reset()
+
+    async def reset(self) -> None:
+        """Reset every connection (RST); new ones are accepted."""
+        for client in self._clients:
+            sock = client.get_extra_info("socket")
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def hold(self) -> None:
+        """Accept connections and bytes but forward nothing, no end of a stream either."""
+        self._flowing.clear()
+
+    def release(self) -> None:
+        """Forward what was held, and go on forwarding."""
+        self._flowing.set()
+
+    def delay(self, seconds: float) -> None:
+        """Let every piece of data wait before it is forwarded, in both directions.
+
+        Args:
+            seconds: How long; 0 forwards at once.
+        """
+        self._delay = seconds
+
+    async def restore(self) -> None:
+        """Undo everything: accept connections and forward without delay."""
+        self.delay(0)
+        self.release()
+        if self._server is None:
+            await self._listen()
+
+    async def _listen(self) -> None:
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._server is None:  # cut while this connection was on its way here
+            writer.transport.abort()
+            return
+        self.accepted += 1
+        task = asyncio.get_running_loop().create_task(self._serve(reader, writer))
+        self._tasks.add(task)
+        self._clients.add(writer)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        ends = [writer]
+        try:
+            await self._flowing.wait()
+            far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._target_port)
+            ends.append(far_writer)
+            async with asyncio.TaskGroup() as pumps:
+                pumps.create_task(self._pump(reader, far_writer))
+                pumps.create_task(self._pump(far_reader, writer))
+        except OSError:
+            pass  # the target refuses: so does the proxy
+        finally:
+            self._clients.discard(writer)
+            for end in ends:
+                end.transport.abort()
+            await asyncio.sleep(0)  # an aborted transport is gone one turn of the loop later
+
+    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            while data := await reader.read(65_536):
+                if self._delay:
+                    await asyncio.sleep(self._delay)
+                await self._flowing.wait()
+                writer.write(data)
+                await writer.drain()
+        await self._flowing.wait()
+        writer.close()
+
+    def __repr__(self) -> str:
+        if self._server is None:
+            mode = "cut"
+        elif not self._flowing.is_set():
+            mode = "holding"
+        else:
+            mode = f"delaying {self._delay:g} s" if self._delay else "passing"
+        return f"<FaultProxy [port {self.port}, {mode}, {len(self._clients)} connections]>"
