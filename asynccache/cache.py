@@ -84,15 +84,16 @@ class Cache(Lifecycle):
         if ttl is not None and (ttl.__class__ is not int or ttl <= 0):
             seconds(ttl, "ttl")
         try:
-            entry = self._engine.lookup(key)
+            entry = self._lookup(key)
         except TypeError:  # it cannot be hashed
             checked_key(key)
             raise
         if entry is not None:
-            now = self._now()
-            if now < entry.soft and (now < entry.proven or now < self._proven_until()):
+            if self._now() < entry.soft:
                 entry.hits += 1
-                value: T = self._decode(entry.value) if entry.encoded else entry.value
+                return self._decode(entry.value) if entry.encoded else entry.value  # type: ignore[no-any-return]
+            value: T | Missing = self._held(key)
+            if not isinstance(value, Missing):
                 return value
         loaded: T = await self._load(key, loader, self.resolve_policy(policy, ttl))
         return loaded
@@ -113,9 +114,14 @@ class Cache(Lifecycle):
             ArgumentTypeError: The key is not a str.
             InvalidArgument: The key is empty or too long.
         """
-        value = self._held(key)
-        if value is not MISSING:
-            return value
+        try:
+            entry = self._lookup(key)
+        except TypeError:  # it cannot be hashed
+            checked_key(key)
+            raise
+        if entry is not None and self._now() < entry.soft:
+            entry.hits += 1
+            return self._decode(entry.value) if entry.encoded else entry.value
         found = await self._running().reader.get([checked_key(key)])
         return found.get(key, default)
 

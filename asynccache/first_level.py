@@ -92,10 +92,14 @@ class FirstLevel:
         if entry is None:
             return MISSING
         now = self._clock.monotonic()
-        if now < entry.soft and (now < self.proven_until or now < entry.proven):
-            entry.hits += 1
-            return self._codec.decode(entry.value) if entry.encoded else entry.value
-        return MISSING
+        if now >= entry.soft:
+            if now >= entry.expiry or now >= self.proven_until:
+                return MISSING
+            # Its own proof has run out and the bus has a later one. A gap drops every entry, so
+            # that no entry outlives the proof that it is stamped with.
+            entry.soft = min(entry.expiry, self.proven_until)
+        entry.hits += 1
+        return self._codec.decode(entry.value) if entry.encoded else entry.value
 
     def stale(self, key: str) -> Any | Missing:
         """Return a value that may stand in for a failing loader, or MISSING.

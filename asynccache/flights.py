@@ -12,7 +12,11 @@ from asynccache.tasks import OwnedTasks
 
 T = TypeVar("T")
 
-Work: TypeAlias = Callable[[], Awaitable[T]]
+Deliver: TypeAlias = Callable[[str, T], None]
+"""Ends the flight of one key with its value: nobody waits for the rest of the work."""
+
+Work: TypeAlias = Callable[[Deliver[T]], Awaitable[None]]
+"""Finds the values of some keys, and delivers each as soon as it is stored."""
 
 
 class FlightTable:
@@ -39,49 +43,38 @@ class FlightTable:
             self.joined += 1
         return flight
 
-    def start(self, key: str, work: Work[T], *, cancel_abandoned: bool) -> Flight[T]:
-        """Start the flight of a key that has none.
-
-        Args:
-            key: The key.
-            work: Does everything, storing included.
-            cancel_abandoned: Cancel the work when the last waiter has gone.
-        """
-
-        async def work_for_one() -> Mapping[str, T]:
-            return {key: await work()}
-
-        return self.start_many([key], work_for_one, cancel_abandoned=cancel_abandoned)[key]
-
-    def start_many(
-        self, keys: Sequence[str], work: Work[Mapping[str, T]], *, cancel_abandoned: bool
+    def start(
+        self, keys: Sequence[str], work: Work[T], *, cancel_abandoned: bool
     ) -> dict[str, Flight[T]]:
-        """Start one piece of work that is the flight of several keys, which have none.
+        """Start one piece of work that is the flight of some keys, which have none.
 
         Args:
             keys: The keys.
-            work: Returns the value of every key.
-            cancel_abandoned: Cancel the work when the last waiter of every key has gone.
+            work: Delivers the value of every key, or raises.
+            cancel_abandoned: Cancel the work when nobody waits for any of it.
         """
         loading = Loading(keys[0])
         flights: dict[str, Flight[T]] = {}
 
         def abandoned() -> None:
-            if cancel_abandoned and not any(flight.waiters for flight in flights.values()):
+            wanted = any(flight.waiters and not flight.done for flight in flights.values())
+            if cancel_abandoned and not wanted:
                 self._detach(flights)
                 task.cancel()
 
+        def deliver(key: str, value: T) -> None:
+            self._detach({key: flights[key]})
+            flights[key].succeed(value)
+
         async def run() -> None:
             try:
-                values = await work()
-                self._detach(flights)
-                for key, flight in flights.items():
-                    flight.succeed(values[key])
+                await work(deliver)
             except BaseException as error:
                 self._detach(flights)
                 ended_by_us = _is_cancelled_task(error)
                 for key, flight in flights.items():
-                    flight.fail(_for_waiters(error, key, closed=ended_by_us))
+                    if not flight.done:
+                        flight.fail(_for_waiters(error, key, closed=ended_by_us))
                 # A loader that cancels itself must not look like a task that we cancelled.
                 if ended_by_us or not isinstance(error, Exception | asyncio.CancelledError):
                     raise

@@ -71,7 +71,7 @@ class Lifecycle:
             raise InvalidArgument("max_bytes", "needs a weigher that says how heavy a value is")
         self._new_engine = partial(MemoryEngine, max_entries, max_bytes, weigher, on_removal)
         # What an L1 hit touches, as near as can be.
-        self._engine = self._new_engine()
+        self._lookup = self._new_engine().lookup
         self._now = self._configuration.clock.monotonic
         self._decode = self._configuration.codec.decode
         self._runtime: Runtime | None = None
@@ -88,8 +88,9 @@ class Lifecycle:
         if self._started:
             raise UsageError(f"the cache {self.name!r} is running already; start it once")
         self._started = True
-        self._engine = self._new_engine()
-        self._runtime = Runtime(self._configuration, self._engine)
+        engine = self._new_engine()
+        self._runtime = Runtime(self._configuration, engine)
+        self._lookup = engine.lookup
         await self._runtime.start()
         return self
 
@@ -163,9 +164,6 @@ class Lifecycle:
         except TypeError:
             checked_key(key)
             raise
-
-    def _proven_until(self) -> float:
-        return 0.0 if self._runtime is None else self._runtime.first.proven_until
 
     def _running(self) -> Runtime:
         if self._runtime is None:

@@ -13,11 +13,13 @@ import secrets
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any, TypeAlias, TypeVar
 
+from asynccache.core.arguments import wrong_type
 from asynccache.core.fence import Fence
 from asynccache.core.freshness import Fresh, Stale
 from asynccache.core.policy import Lifetime, Policy
 from asynccache.errors import LoadTimeout, Unavailable
 from asynccache.first_level import Held
+from asynccache.flights import Deliver
 from asynccache.leases import LEASE_MS, LEASE_WAIT
 from asynccache.levels import Levels, SecondLevel
 from asynccache.store import Item, Raw
@@ -41,12 +43,13 @@ class LoadRun:
     """
 
     __slots__ = (
+        "_deliver",
         "_fence",
-        "_found",
         "_keys",
         "_levels",
         "_loader",
         "_looked_at",
+        "_open",
         "_policy",
         "_stale",
         "_token",
@@ -60,52 +63,59 @@ class LoadRun:
         self._loader = loader
         self._policy = policy
         self._token = secrets.token_bytes(16)
-        self._fence = Fence(())
-        self._found: dict[str, Held | Missing] = {}
+        # Set by whichever of the two entrances is taken.
+        self._deliver: Deliver[Held | Missing]
+        self._fence: Fence
+        self._open = set(keys)  # those without a value so far
         self._stale: dict[str, Any] = {}
         self._looked_at: dict[str, object] = {}
 
-    async def get_or_load(self) -> dict[str, Held | Missing]:
-        """Return each key's value, from Redis or from the loader; MISSING: the loader had none.
+    async def get_or_load(self, deliver: Deliver[Held | Missing]) -> None:
+        """Deliver each key's value, from Redis or from the loader; MISSING: the loader had none.
 
         Raises:
             Exception: Whatever the loader raised, unless stale values may stand in.
         """
+        self._deliver = deliver
         with self._levels.first.fences.over(*self._keys) as self._fence:
             second = self._levels.second
             if second is None:
                 await self._load(self._keys, leased=())
-                return self._found
+                return
             usable = [key for key in self._keys if not second.journal.holds(key)]
             try:
                 await self._look(usable, second)
-                await self._load_in_turn([key for key in usable if key not in self._found], second)
+                await self._load_in_turn([key for key in usable if key in self._open], second)
             except _SecondLevelLost as lost:
                 logger.debug("loading without Redis: %s", lost)
-            rest = [key for key in self._keys if key not in self._found]
+            rest = [key for key in self._keys if key in self._open]
             if rest:
                 # Newer than anything Redis may hold for them: those records must not come back.
                 second.note(rest)
                 await self._load(rest, leased=())
-            return self._found
 
-    async def refresh(self) -> dict[str, Held | Missing]:
+    async def refresh(self, deliver: Deliver[Held | Missing]) -> None:
         """Load whatever is there, and replace it in every process."""
+        self._deliver = deliver
         with self._levels.first.fences.over(*self._keys) as self._fence:
-            second = self._levels.second
-            leased: list[str] = []
-            if second is not None:
-                try:
-                    leases = await second.store.acquire(
-                        self._keys, self._token, LEASE_MS, steal=True
-                    )
-                    leased = [
-                        key for key, got in zip(self._keys, leases, strict=True) if got.granted
-                    ]
-                except Unavailable:
-                    second.note(self._keys)
+            # What began earlier may end later, and would bring the older value back.
+            self._levels.first.fences.poison(self._keys, spare=self._fence)
+            leased = await self._steal(self._levels.second)
             await self._load(self._keys, leased=leased, announce=True)
-            return self._found
+
+    async def _steal(self, second: SecondLevel | None) -> list[str]:
+        if second is None:
+            return []
+        try:
+            leases = await second.store.acquire(self._keys, self._token, LEASE_MS, steal=True)
+        except Unavailable:
+            second.note(self._keys)
+            return []
+        return [key for key, lease in zip(self._keys, leases, strict=True) if lease.granted]
+
+    def _settle(self, key: str, held: Held | Missing) -> None:
+        self._open.discard(key)
+        self._deliver(key, held)
 
     async def _look(self, keys: Sequence[str], second: SecondLevel) -> None:
         if not keys:
@@ -120,8 +130,8 @@ class LoadRun:
         if isinstance(reading, Fresh):
             self._levels.counters.l2_hits += 1
             held = self._levels.first.hold(reading.value, self._policy, reading.payload)
-            self._found[key] = held
             self._install(key, held, reading.left, asof=asof, since=asof)
+            self._settle(key, held)
         elif isinstance(reading, Stale):
             self._stale[key] = reading.value
 
@@ -131,7 +141,7 @@ class LoadRun:
         give_up = loop.time() + LEASE_WAIT
         while pending:
             granted = await self._claim(pending, second)
-            refused = [key for key in pending if key not in self._found and key not in granted]
+            refused = [key for key in pending if key in self._open and key not in granted]
             patient = loop.time() < give_up
             if granted or not patient:
                 await self._load([*granted, *([] if patient else refused)], leased=granted)
@@ -142,7 +152,7 @@ class LoadRun:
                 raw = await _asked(filled)
                 if raw is not None:
                     self._accept(key, raw, asof)
-                if key not in self._found:
+                if key in self._open:
                     pending.append(key)
 
     async def _claim(self, keys: Sequence[str], second: SecondLevel) -> frozenset[str]:
@@ -154,8 +164,8 @@ class LoadRun:
             if isinstance(value, bytes) and value != self._looked_at.get(key):
                 self._accept(key, lease.raw, asof)
         granted = {key for key, lease in zip(keys, leases, strict=True) if lease.granted}
-        await second.leases.release([key for key in granted if key in self._found], self._token)
-        return frozenset(granted - self._found.keys())
+        await second.leases.release(granted - self._open, self._token)
+        return frozenset(granted & self._open)
 
     async def _load(
         self, keys: Sequence[str], *, leased: Collection[str], announce: bool = False
@@ -193,7 +203,7 @@ class LoadRun:
         items: dict[str, Item] = {}
         for key in keys:
             if key not in values:
-                self._found[key] = MISSING
+                self._settle(key, MISSING)
                 continue
             held[key] = levels.first.hold(values[key], self._policy)
             if key in leased:
@@ -205,9 +215,9 @@ class LoadRun:
         if second is not None:
             await second.leases.release([key for key in leased if key not in held], self._token)
         for key, value in held.items():
-            self._found[key] = value
             if key not in refused:
                 self._install(key, value, lifetimes[key], asof=asof, since=since)
+            self._settle(key, value)
 
     async def _fill(
         self, items: Mapping[str, Item], second: SecondLevel | None, *, announce: bool
@@ -230,7 +240,10 @@ class LoadRun:
         counters.misses += len(keys)
         try:
             async with asyncio.timeout(limit) as timeout:
-                return await self._loader(list(keys))
+                values = await self._loader(list(keys))
+            if not isinstance(values, Mapping):
+                raise wrong_type("load_missing", values, "a function that returns a mapping")
+            return values
         except TimeoutError as error:
             counters.load_failures += len(keys)
             if timeout.expired() and limit is not None:
@@ -251,7 +264,7 @@ class LoadRun:
                 return False
             stale[key] = value
         for key, value in stale.items():
-            self._found[key] = self._levels.first.hold(value, self._policy)
+            self._settle(key, self._levels.first.hold(value, self._policy))
         self._levels.counters.stale_served += len(stale)
         return True
 

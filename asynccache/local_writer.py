@@ -67,8 +67,8 @@ class OneLevelWriter:
             return WriteResult(acknowledged=True, affected=0)
         now = self._levels.clock.monotonic()
         left = policy.lifetime(self._levels.random())
-        entry.soft = FOREVER if left.fresh is None else now + left.fresh
-        entry.hard = entry.soft + entry.grace
+        entry.soft = entry.expiry = FOREVER if left.fresh is None else now + left.fresh
+        entry.hard = entry.expiry + entry.grace
         return WriteResult(acknowledged=True, affected=1)
 
     async def forget(self, keys: Sequence[str]) -> WriteResult:
@@ -83,7 +83,7 @@ class OneLevelWriter:
         fresh = {key: entry for key in keys if (entry := self._fresh(key)) is not None}
         for key, entry in fresh.items():
             self._overtake(key)
-            entry.soft = now
+            entry.soft = entry.expiry = now
             entry.hard = now + entry.grace
         return WriteResult(acknowledged=True, affected=len(fresh))
 

@@ -12,6 +12,7 @@ from asynccache.core.policy import Policy
 from asynccache.errors import Unavailable
 from asynccache.first_level import Held
 from asynccache.flight import Flight
+from asynccache.flights import Deliver
 from asynccache.levels import Levels, SecondLevel
 from asynccache.loading import BulkLoader, LoadRun
 from asynccache.types import MISSING, Missing
@@ -48,17 +49,19 @@ class Reader:
             self._levels.counters.misses += len(to_read)
         elif to_read:
 
-            async def read() -> Mapping[str, Held | Missing]:
-                return await self._read(to_read, second)
+            async def read(deliver: Deliver[Held | Missing]) -> None:
+                await self._read(to_read, second, deliver)
 
-            flights |= first.reads.start_many(to_read, read, cancel_abandoned=False)
+            flights |= first.reads.start(to_read, read, cancel_abandoned=False)
         values |= await self._arrivals(flights)
         return {key: values[key] for key in dict.fromkeys(keys) if key in values}
 
-    async def _read(self, keys: Sequence[str], second: SecondLevel) -> Mapping[str, Held | Missing]:
+    async def _read(
+        self, keys: Sequence[str], second: SecondLevel, deliver: Deliver[Held | Missing]
+    ) -> None:
         levels = self._levels
-        found: dict[str, Held | Missing] = dict.fromkeys(keys, MISSING)
         usable = [key for key in keys if not second.journal.holds(key)]
+        found: set[str] = set()
         asof = levels.clock.monotonic()
         with levels.first.fences.over(*usable) as fence:
             try:
@@ -69,17 +72,19 @@ class Reader:
                 reading = levels.interpret(key, raw)
                 if isinstance(reading, Fresh):
                     held = levels.first.hold(reading.value, self._policy, reading.payload)
-                    found[key] = held
                     if fence.intact(key):
                         levels.first.install(
                             key, held, left=reading.left, policy=self._policy, asof=asof, since=asof
                         )
+                    found.add(key)
+                    deliver(key, held)
                 elif isinstance(reading, Miss) and reading.damaged and isinstance(raw.value, bytes):
                     await self._remove_damaged(key, raw.value, second)
-        hits = sum(value is not MISSING for value in found.values())
-        levels.counters.l2_hits += hits
-        levels.counters.misses += len(found) - hits
-        return found
+        levels.counters.l2_hits += len(found)
+        levels.counters.misses += len(keys) - len(found)
+        for key in keys:
+            if key not in found:
+                deliver(key, MISSING)
 
     async def _remove_damaged(self, key: str, bytes_read: bytes, second: SecondLevel) -> None:
         """Remove a damaged record, unless somebody has replaced it by now."""
@@ -164,7 +169,7 @@ class Reader:
     ) -> dict[str, Flight[Held | Missing]]:
         run = LoadRun(self._levels, keys, loader, policy)
         cancel = policy.cancel_abandoned
-        return self._levels.first.loads.start_many(
+        return self._levels.first.loads.start(
             keys,
             run.refresh if refresh else run.get_or_load,
             cancel_abandoned=not registered if cancel is None else cancel,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -27,13 +27,21 @@ class Replay:
         store: Where.
         tasks: Where the task runs.
         random: Returns a number from 0 to below 1, for jitter.
+        forget: Drops keys (None: all) from the first level. What an unacknowledged ``set`` left
+            there is in no other process: once Redis is back, all of them shall agree again.
     """
 
     def __init__(
-        self, journal: Journal, store: Store, tasks: OwnedTasks, random: Callable[[], float]
+        self,
+        journal: Journal,
+        store: Store,
+        tasks: OwnedTasks,
+        random: Callable[[], float],
+        forget: Callable[[Sequence[str] | None], object],
     ) -> None:
         self._journal = journal
         self._store = store
+        self._forget = forget
         self._tasks = tasks
         self._random = random
         self._task: asyncio.Task[None] | None = None
@@ -55,6 +63,7 @@ class Replay:
                 await self._store.forget_matching(None)
             else:
                 await self._store.forget(batch.keys)
+            self._forget(batch.keys)
             self._journal.done(batch)
 
     async def flush(self, patience: float) -> int:

@@ -7,7 +7,7 @@ import logging
 import os
 import random
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from weakref import WeakSet
 
@@ -125,8 +125,14 @@ class Runtime:
             store=store,
             leases=Leases(store, self._tasks, configuration.random),
             journal=journal,
-            replay=Replay(journal, store, self._tasks, configuration.random),
+            replay=Replay(journal, store, self._tasks, configuration.random, self._forget),
         )
+
+    def _forget(self, keys: Sequence[str] | None) -> None:
+        if keys is None:
+            self.first.forget_all()
+        else:
+            self.first.forget(keys)
 
     async def start(self) -> None:
         """Start what runs in the background. Redis need not be there."""

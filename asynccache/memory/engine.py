@@ -51,8 +51,8 @@ class MemoryEngine:
         weigher: Gives the weight of a key and value; called once for each put.
         on_removal: Is told the key, value and cause of each removal, from `drain_removals`.
 
-    ``lookup(key)`` is the dict's own ``get``: it returns the `Entry` or None, and its caller
-    compares ``soft`` and ``proven`` and adds to ``hits``. It changes when the engine is cleared.
+    ``lookup(key)`` is the dict's own ``get``, the same for as long as the engine lives: it returns
+    the `Entry` or None, and its caller compares ``soft`` and adds to ``hits``.
     """
 
     __slots__ = (
@@ -119,13 +119,13 @@ class MemoryEngine:
 
     def clear(self) -> int:
         """Forget everything; return how many entries that were."""
-        entries, self._entries = self._entries, OrderedDict()
-        self.lookup = self._entries.get
-        self._weight = 0
-        for entry in entries.values():
+        count = len(self._entries)
+        for entry in self._entries.values():
             self._past_hits += entry.hits
             self._note(entry, RemovalCause.EXPLICIT)
-        return len(entries)
+        self._entries.clear()
+        self._weight = 0
+        return count
 
     def drain_removals(self) -> None:
         """Deliver the pending removals to the listener; call it outside of puts and reads."""

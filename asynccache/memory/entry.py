@@ -35,11 +35,11 @@ class Entry:
         key: The user's key.
         value: The value itself, or its payload when ``encoded``.
         encoded: The value is a payload, to be decoded for each reader.
-        soft: The earliest moment at which anything but "return it" is needed.
+        soft: Until then "return it" is all that is needed; the one compare of a hit. It is the
+            earliest of ``expiry`` and the end of the last proof that the value is current.
+        expiry: The end of its freshness in this process.
         hard: Until then it may stand in for a failing loader.
-        grace: How long that is after its expiry, in seconds.
-        proven: Until then it needs no proof of the bus: it was read from its source less than
-            ``max_staleness`` ago.
+        grace: How long that is after the end of its ttl, in seconds.
         weight: What the weigher said.
         hits: How often it was read; never reset, so that it serves eviction and statistics.
         seen: What ``hits`` was when the eviction hand last passed.
@@ -47,11 +47,11 @@ class Entry:
 
     __slots__ = (
         "encoded",
+        "expiry",
         "grace",
         "hard",
         "hits",
         "key",
-        "proven",
         "seen",
         "soft",
         "value",
@@ -66,18 +66,30 @@ class Entry:
         encoded: bool,
         since: float,
         left: Lifetime,
-        l1_ttl: float | None,
+        l1_ttl: float | None = None,
         proven: float = FOREVER,
         weight: int = 1,
     ) -> None:
-        expiry = FOREVER if left.fresh is None else since + left.fresh
+        """Make an entry.
+
+        Args:
+            key: The user's key.
+            value: The value, or its payload.
+            encoded: Which of the two.
+            since: The instant from which its lifetime counts.
+            left: What is left of its lifetime at that instant.
+            l1_ttl: How long this process may keep it at most, in seconds; None: no such limit.
+            proven: Until then it is known to be current.
+            weight: Its weight, where there is no weigher.
+        """
+        ttl_end = FOREVER if left.fresh is None else since + left.fresh
         self.key = key
         self.value = value
         self.encoded = encoded
-        self.soft = expiry if l1_ttl is None else min(expiry, since + l1_ttl)
-        self.hard = expiry + left.grace
+        self.expiry = ttl_end if l1_ttl is None else min(ttl_end, since + l1_ttl)
+        self.soft = min(self.expiry, proven)
+        self.hard = ttl_end + left.grace
         self.grace = left.grace
-        self.proven = proven
         self.weight = weight
         self.hits = 0
         self.seen = 0
