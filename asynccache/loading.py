@@ -241,9 +241,6 @@ class LoadRun:
         try:
             async with asyncio.timeout(limit) as timeout:
                 values = await self._loader(list(keys))
-            if not isinstance(values, Mapping):
-                raise wrong_type("load_missing", values, "a function that returns a mapping")
-            return values
         except TimeoutError as error:
             counters.load_failures += len(keys)
             if timeout.expired() and limit is not None:
@@ -252,6 +249,9 @@ class LoadRun:
         except Exception:
             counters.load_failures += len(keys)
             raise
+        if not isinstance(values, Mapping):
+            raise wrong_type("load_missing", values, "a function that returns a mapping")
+        return values
 
     def _stand_in(self, keys: Sequence[str]) -> bool:
         """Answer a failed load with stale values, if there is one for every key."""

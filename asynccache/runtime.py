@@ -27,6 +27,7 @@ from asynccache.local_writer import OneLevelWriter
 from asynccache.memory.engine import MemoryEngine
 from asynccache.memory.entry import FOREVER
 from asynccache.reader import Reader
+from asynccache.redis.batching import Batching
 from asynccache.redis.bus import Bus
 from asynccache.redis.link import Link
 from asynccache.redis.pool import make_connection
@@ -109,7 +110,7 @@ class Runtime:
         configuration = self._configuration
         origin = secrets.token_bytes(8)
         link = self._link = Link(redis)
-        store = self._store = RedisStore(link, configuration.keys, origin)
+        store = self._store = RedisStore(Batching(link, self._tasks), configuration.keys, origin)
         self._bus = Bus(
             connection=lambda: make_connection(redis),
             announcer=store,
