@@ -13,7 +13,7 @@ from asynccache.redis.settings import RedisSettings
 # Ways to use it.
 from asynccache.decorator import BoundCachedFunction, CachedFunction, cached
 from asynccache.region import Region
-from asynccache.starlette import combine_lifespans, get_cache, named_cache
+from asynccache.starlette import cache_of, combine_lifespans, get_cache, named_cache
 
 # What it answers.
 from asynccache.results import WriteResult
@@ -73,6 +73,7 @@ __all__ = [
     "WriteResult",
     "WrongLoop",
     "WrongProcess",
+    "cache_of",
     "cached",
     "combine_lifespans",
     "get_cache",

@@ -14,8 +14,8 @@ try:
     from rich.console import Console
 except ModuleNotFoundError as missing:
     sys.stderr.write(
-        f"asynccache: the command line needs {missing.name}; install it with: "
-        'pip install "asynccache[cli]"\n'
+        f"asynccache: the command line needs {str(missing.name).partition('.')[0]}; "
+        'install it with: pip install "asynccache[cli]"\n'
     )
     raise SystemExit(2) from None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Protocol
 
-from asynccache.errors import InvalidArgument
+from asynccache.errors import ArgumentTypeError, InvalidArgument
 
 
 class Clock(Protocol):
@@ -31,10 +31,14 @@ class ManualClock:
 
     Args:
         start: The first reading, in seconds.
+
+    Raises:
+        ArgumentTypeError: ``start`` is not a number.
+        InvalidArgument: ``start`` is not finite.
     """
 
     def __init__(self, start: float = 1_000.0) -> None:
-        self._now = start
+        self._now = _finite(start, "start")
 
     def monotonic(self) -> float:
         """Return the current reading in seconds."""
@@ -47,11 +51,23 @@ class ManualClock:
             seconds: How far; zero or more.
 
         Raises:
-            InvalidArgument: ``seconds`` is negative.
+            ArgumentTypeError: ``seconds`` is not a number.
+            InvalidArgument: ``seconds`` is negative, or not finite.
         """
-        if seconds < 0:
-            raise InvalidArgument("seconds", f"a clock never goes back, got {seconds!r}")
-        self._now += seconds
+        step = _finite(seconds, "seconds")
+        if step < 0:
+            raise InvalidArgument("seconds", f"a clock never goes back, got {step!r}")
+        self._now += step
 
     def __repr__(self) -> str:
         return f"ManualClock({self._now!r})"
+
+
+def _finite(value: float, argument: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ArgumentTypeError(
+            argument, f"must be a number of seconds, got {type(value).__qualname__}"
+        )
+    if not abs(value) < 1e300:  # false for nan too; an int may be larger than any float
+        raise InvalidArgument(argument, "must be a finite number of seconds")
+    return float(value)

@@ -42,7 +42,8 @@ class InvalidArgument(UsageError, ValueError):
         self.argument = argument
 
     def __reduce__(self) -> tuple[object, ...]:
-        return (type(self), (self.argument, str(self)[len(self.argument) + 2 :]))
+        problem = str(self)[len(self.argument) + 2 :]
+        return (type(self), (self.argument, problem), self.__dict__)
 
 
 class ArgumentTypeError(InvalidArgument, TypeError):
@@ -65,7 +66,7 @@ class EncodeError(UsageError, TypeError):
         self.remedy = remedy
 
     def __reduce__(self) -> tuple[object, ...]:
-        return (type(self), (self.argument, self.value_type, self.remedy))
+        return (type(self), (self.argument, self.value_type, self.remedy), self.__dict__)
 
 
 class NotStarted(UsageError):
@@ -103,7 +104,7 @@ class RecursiveLoad(UsageError):
         self.key = key
 
     def __reduce__(self) -> tuple[object, ...]:
-        return (type(self), (self.key,))
+        return (type(self), (self.key,), self.__dict__)
 
 
 class LoadTimeout(AsyncCacheError, TimeoutError):
@@ -120,7 +121,7 @@ class LoadTimeout(AsyncCacheError, TimeoutError):
         self.seconds = seconds
 
     def __reduce__(self) -> tuple[object, ...]:
-        return (type(self), (self.key, self.seconds))
+        return (type(self), (self.key, self.seconds), self.__dict__)
 
 
 class LoadCancelled(AsyncCacheError):

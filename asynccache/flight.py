@@ -17,7 +17,7 @@ import copy
 from collections import Counter
 from collections.abc import Callable
 from contextvars import Context, ContextVar
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from asynccache.errors import RecursiveLoad
 
@@ -183,16 +183,31 @@ def _copy_of(error: BaseException) -> BaseException:
     Raising one object in several tasks would show each of them the others' frames, context and
     notes. An exception that cannot be copied faithfully is shared after all: its type matters more.
     """
-    try:
-        twin: Any = copy.copy(error)
-    except Exception:  # noqa: BLE001 - a constructor of the user's, which may raise anything
-        return error
-    if type(twin) is not type(error) or twin.args != error.args:
+    twin = _twin_of(error)
+    if twin is None:
         return error
     twin.__cause__ = error.__cause__
     twin.__context__ = error.__context__
     twin.__suppress_context__ = error.__suppress_context__
     if hasattr(error, "__notes__"):
         twin.__notes__ = list(error.__notes__)
-    copied: BaseException = twin.with_traceback(error.__traceback__)
-    return copied
+    return twin.with_traceback(error.__traceback__)
+
+
+def _twin_of(error: BaseException) -> BaseException | None:
+    for make in (copy.copy, _rebuilt):
+        try:
+            twin = make(error)
+            alike = twin.args == error.args and str(twin) == str(error)
+        except Exception:  # noqa: BLE001, S112 - code of the user's, which may raise anything
+            continue
+        if alike and type(twin) is type(error):
+            return twin
+    return None
+
+
+def _rebuilt(error: BaseException) -> BaseException:
+    """Copy an exception whose constructor takes other arguments than it hands on to its base."""
+    twin = type(error).__new__(type(error), *error.args)
+    vars(twin).update(vars(error))
+    return twin

@@ -29,11 +29,12 @@ class FlightTable:
         joined: How many callers were served by a flight that another one had started.
     """
 
-    __slots__ = ("_flights", "_tasks", "joined")
+    __slots__ = ("_flights", "_running", "_tasks", "joined")
 
     def __init__(self, tasks: OwnedTasks) -> None:
         self._tasks = tasks
         self._flights: dict[str, Flight[Any]] = {}
+        self._running: set[Flight[Any]] = set()  # with those that can no longer be joined
         self.joined = 0
 
     def join(self, key: str) -> Flight[Any] | None:
@@ -64,6 +65,7 @@ class FlightTable:
 
         def deliver(key: str, value: T) -> None:
             self._detach({key: flights[key]})
+            self._running.discard(flights[key])
             flights[key].succeed(value)
 
         async def run() -> None:
@@ -71,18 +73,20 @@ class FlightTable:
                 await work(deliver)
             except BaseException as error:
                 self._detach(flights)
-                ended_by_us = _is_cancelled_task(error)
+                self._running.difference_update(flights.values())
+                cancelled = _is_cancelled_task(error)
                 for key, flight in flights.items():
                     if not flight.done:
-                        flight.fail(_for_waiters(error, key, closed=ended_by_us))
-                # A loader that cancels itself must not look like a task that we cancelled.
-                if ended_by_us or not isinstance(error, Exception | asyncio.CancelledError):
+                        closed = cancelled and self._tasks.cancelling
+                        flight.fail(_for_waiters(error, key, closed=closed))
+                if cancelled or not isinstance(error, Exception | asyncio.CancelledError):
                     raise
 
         for key in keys:
             flights[key] = Flight(key, loading, abandoned)
         # Registered first: an eager task factory runs the loader inside create_task.
         self._flights.update(flights)
+        self._running.update(flights.values())
         context = self._tasks.new_context()
         loading.enter(context)
         task = self._tasks.spawn(run(), name=f"asynccache load {keys[0]!r}", context=context)
@@ -101,13 +105,20 @@ class FlightTable:
         """Detach every flight."""
         self._flights.clear()
 
+    def end_all(self) -> None:
+        """Let nobody wait any longer: the cache is closed, and some loads do not end."""
+        self.detach_all()
+        for flight in self._running:
+            flight.fail(_closed(flight.key))
+        self._running.clear()
+
     def _detach(self, flights: Mapping[str, Flight[Any]]) -> None:
         for key, flight in flights.items():
             if self._flights.get(key) is flight:
                 del self._flights[key]
 
     def __len__(self) -> int:
-        return len(self._flights)
+        return len(self._running)
 
 
 def _is_cancelled_task(error: BaseException) -> bool:
@@ -120,9 +131,13 @@ def _is_cancelled_task(error: BaseException) -> bool:
 def _for_waiters(error: BaseException, key: str, *, closed: bool) -> BaseException:
     """Return what waiters get: never somebody else's CancelledError."""
     if closed:
-        return CacheClosed(f"the cache was closed while {key!r} was loaded")
+        return _closed(key)
     if isinstance(error, asyncio.CancelledError):
         cancelled = LoadCancelled(f"the loader of {key!r} cancelled itself")
         cancelled.__cause__ = error
         return cancelled
     return error
+
+
+def _closed(key: str) -> CacheClosed:
+    return CacheClosed(f"the cache was closed while {key!r} was loaded")

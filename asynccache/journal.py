@@ -8,6 +8,7 @@ this process, so that it does not read back what it has already overwritten.
 from __future__ import annotations
 
 from collections.abc import Collection
+from itertools import islice
 
 MOST_KEYS = 50_000
 """Some 10 MB. Past it the whole namespace is cleared on replay: fewer hits, never a stale one."""
@@ -51,7 +52,7 @@ class Journal:
             return Batch(None, {}, self._everything)
         if not self._keys:
             return None
-        some = dict(list(self._keys.items())[:BATCH])
+        some = dict(islice(self._keys.items(), BATCH))
         return Batch(list(some), some, None)
 
     def done(self, batch: Batch) -> None:

@@ -63,7 +63,7 @@ class Leases:
         try:
             yield
         except BaseException:
-            self._tasks.spawn(self.release(keys, token), name="asynccache release lease")
+            self.release_soon(keys, token)
             raise
         finally:
             timer.cancel()
@@ -102,6 +102,10 @@ class Leases:
             return
         with suppress(Unavailable):
             await self._store.release(keys, token)
+
+    def release_soon(self, keys: Collection[str], token: bytes) -> None:
+        """Give leases back in the background: whoever had them is being cancelled, or has failed."""
+        self._tasks.spawn(self.release(keys, token), name="asynccache release lease")
 
     async def _renew(self, keys: Collection[str], token: bytes) -> None:
         while True:

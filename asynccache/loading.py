@@ -140,11 +140,12 @@ class LoadRun:
         loop = asyncio.get_running_loop()
         give_up = loop.time() + LEASE_WAIT
         while pending:
-            granted = await self._claim(pending, second)
-            refused = [key for key in pending if key in self._open and key not in granted]
+            granted, denied = await self._claim(pending, second)
+            to_load = granted | denied
+            refused = [key for key in pending if key in self._open and key not in to_load]
             patient = loop.time() < give_up
-            if granted or not patient:
-                await self._load([*granted, *([] if patient else refused)], leased=granted)
+            if to_load or not patient:
+                await self._load([*to_load, *([] if patient else refused)], leased=granted)
             pending = []
             for key in refused if patient else []:
                 asof = self._levels.clock.monotonic()
@@ -155,17 +156,28 @@ class LoadRun:
                 if key in self._open:
                     pending.append(key)
 
-    async def _claim(self, keys: Sequence[str], second: SecondLevel) -> frozenset[str]:
-        """Ask for leases; return the keys to load. Some may have been filled since we looked."""
+    async def _claim(
+        self, keys: Sequence[str], second: SecondLevel
+    ) -> tuple[frozenset[str], frozenset[str]]:
+        """Ask for leases; return the keys to load with one, and those to load without one.
+
+        Some may have been filled since we looked.
+        """
         asof = self._levels.clock.monotonic()
-        leases = await _asked(second.store.acquire(keys, self._token, LEASE_MS))
+        try:
+            leases = await _asked(second.store.acquire(keys, self._token, LEASE_MS))
+        except asyncio.CancelledError:
+            # They may be granted all the same, and would keep others waiting for nobody.
+            second.leases.release_soon(keys, self._token)
+            raise
         for key, lease in zip(keys, leases, strict=True):
             value = lease.raw.value
             if isinstance(value, bytes) and value != self._looked_at.get(key):
                 self._accept(key, lease.raw, asof)
         granted = {key for key, lease in zip(keys, leases, strict=True) if lease.granted}
+        denied = {key for key, lease in zip(keys, leases, strict=True) if lease.denied}
         await second.leases.release(granted - self._open, self._token)
-        return frozenset(granted & self._open)
+        return frozenset(granted & self._open), frozenset(denied & self._open)
 
     async def _load(
         self, keys: Sequence[str], *, leased: Collection[str], announce: bool = False

@@ -158,9 +158,11 @@ class Runtime:
                     logger.error("closed with %d invalidations that Redis was not told", unsaid)
                 await self._tasks.finish(patience)
         finally:
+            self.first.loads.end_all()
+            self.first.reads.end_all()
+            self.first.forget_all()
             if self._link is not None:
                 await self._link.close()
-            self.first.forget_all()
             _running.discard(self)
 
     def check_usable(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Any, TypeAlias
 
@@ -15,11 +15,11 @@ from asynccache.wiring import DEFAULT_NAME, find
 Lifespan: TypeAlias = Callable[[Any], AbstractAsyncContextManager[Mapping[str, Any] | None]]
 
 
-def get_cache(connection: HTTPConnection) -> Cache:
+async def get_cache(connection: HTTPConnection) -> Cache:
     """Return the default cache of the application that serves a request or a WebSocket.
 
-    In Starlette call it: ``get_cache(request)``. In FastAPI depend on it:
-    ``cache: Annotated[Cache, Depends(get_cache)]``.
+    The FastAPI dependency: ``cache: Annotated[Cache, Depends(get_cache)]``. It is asynchronous
+    only because FastAPI runs any other kind in a thread.
 
     Args:
         connection: The request or WebSocket.
@@ -27,10 +27,10 @@ def get_cache(connection: HTTPConnection) -> Cache:
     Raises:
         NotWired: The application was not given a cache.
     """
-    return _found(connection, DEFAULT_NAME)
+    return cache_of(connection)
 
 
-def named_cache(name: str) -> Callable[[HTTPConnection], Cache]:
+def named_cache(name: str) -> Callable[[HTTPConnection], Awaitable[Cache]]:
     """Return `get_cache` for the cache of another name.
 
     Args:
@@ -38,19 +38,32 @@ def named_cache(name: str) -> Callable[[HTTPConnection], Cache]:
     """
     checked_key(name, "name")
 
-    def get_named_cache(connection: HTTPConnection) -> Cache:
-        return _found(connection, name)
+    async def get_named_cache(connection: HTTPConnection) -> Cache:
+        return cache_of(connection, name)
 
     return get_named_cache
 
 
-def _found(connection: HTTPConnection, name: str) -> Cache:
+def cache_of(connection: HTTPConnection, name: str = DEFAULT_NAME) -> Cache:
+    """Return a cache of the application that serves a request or a WebSocket; for Starlette.
+
+    ``request.app.state.cache`` is the default one too, but not in a mounted application.
+
+    Args:
+        connection: The request or WebSocket.
+        name: The ``name`` that the cache was made with.
+
+    Raises:
+        NotWired: The application was not given such a cache.
+    """
     cache = find(connection.scope, name)
     assert isinstance(cache, Cache)  # noqa: S101 - only a cache wires itself
     return cache
 
 
-def combine_lifespans(*lifespans: Lifespan) -> Lifespan:
+def combine_lifespans(
+    *lifespans: Lifespan,
+) -> Callable[[Any], AbstractAsyncContextManager[dict[str, Any]]]:
     """Return one lifespan that enters several in order, and leaves them in the opposite order.
 
     ``FastAPI(lifespan=combine_lifespans(cache.lifespan, your_own))``.

@@ -28,10 +28,12 @@ class Lease(NamedTuple):
     Attributes:
         granted: This process may load, and fill with its token.
         raw: What the key held at that moment: it may have been filled just before.
+        denied: Nobody can be granted it now (Redis has no memory left): to wait is of no use.
     """
 
     granted: bool
     raw: Raw
+    denied: bool = False
 
 
 class Store(Protocol):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable
 from contextvars import Context, copy_context
 from typing import Any, TypeVar
 
@@ -15,14 +15,18 @@ class OwnedTasks:
 
     They run in copies of the context that the cache was started in, so that work shared by many
     callers does not see the first caller's tenant, deadline or trace.
+
+    Attributes:
+        cancelling: The cache is ending, and its tasks are cancelled.
     """
 
-    __slots__ = ("_context", "_tasks")
+    __slots__ = ("_context", "_tasks", "cancelling")
 
     def __init__(self) -> None:
         self._context = copy_context()
         # The event loop keeps only weak references to its tasks.
         self._tasks: set[asyncio.Task[Any]] = set()
+        self.cancelling = False
 
     def new_context(self) -> Context:
         """Return a fresh copy of the cache's context."""
@@ -60,10 +64,18 @@ class OwnedTasks:
             if not pending:
                 return 0
             if cancel_first:
-                for task in pending:
-                    task.cancel()
-            await asyncio.wait(pending, timeout=patience)
+                self._cancel(pending)
+            try:
+                await asyncio.wait(pending, timeout=patience)
+            except asyncio.CancelledError:
+                self._cancel(pending)
+                raise
         return sum(not task.done() for task in self._tasks)
+
+    def _cancel(self, tasks: Iterable[asyncio.Task[Any]]) -> None:
+        self.cancelling = True
+        for task in tasks:
+            task.cancel()
 
     def __len__(self) -> int:
         return len(self._tasks)

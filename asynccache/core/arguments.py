@@ -30,7 +30,7 @@ def seconds(value: Duration, argument: str) -> float:
     result = _number_of_seconds(value, argument)
     if not 0 < result <= LONGEST_SECONDS:
         raise InvalidArgument(
-            argument, f"must be more than 0 and at most ten years of seconds, got {value!r}"
+            argument, f"must be more than 0 and at most ten years of seconds, got {_shown(value)}"
         )
     return result
 
@@ -46,7 +46,7 @@ def _number_of_seconds(value: Duration, argument: str) -> float:
         return value.total_seconds()
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise wrong_type(argument, value, "a number of seconds or a timedelta")
-    if math.isnan(value):
+    if isinstance(value, float) and math.isnan(value):  # isnan fails for a huge int
         raise InvalidArgument(argument, "must be a number of seconds, got nan")
     return float(value) if abs(value) < 1e300 else math.inf
 
@@ -62,7 +62,7 @@ def fraction(value: float, argument: str) -> float:
         raise wrong_type(argument, value, "a number from 0 up to, but not including, 1")
     if not 0 <= value < 1:
         raise InvalidArgument(
-            argument, f"must be from 0 up to, but not including, 1, got {value!r}"
+            argument, f"must be from 0 up to, but not including, 1, got {_shown(value)}"
         )
     return float(value)
 
@@ -77,7 +77,7 @@ def positive_int(value: int, argument: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         raise wrong_type(argument, value, "a whole number")
     if value < 1:
-        raise InvalidArgument(argument, f"must be at least 1, got {value!r}")
+        raise InvalidArgument(argument, f"must be at least 1, got {_shown(value)}")
     return value
 
 
@@ -116,3 +116,9 @@ def checked_callable(value: object, argument: str, expected: str) -> None:
 def wrong_type(argument: str, value: Any, expected: str) -> ArgumentTypeError:
     """Build the error for a value of the wrong type; it names the type, never the value."""
     return ArgumentTypeError(argument, f"must be {expected}, got {type(value).__qualname__}")
+
+
+def _shown(value: object) -> str:
+    # Python refuses to write out an int of more than 4,300 digits.
+    huge = isinstance(value, int) and value.bit_length() > 128
+    return "a huge number" if huge else repr(value)

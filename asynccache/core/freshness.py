@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
 from asynccache.core.policy import Lifetime
-from asynccache.core.record import RecordFormat
+from asynccache.core.record import PERSISTENT, RecordFormat
 from asynccache.errors import DecodeError
 
 
@@ -64,7 +64,7 @@ def interpret(
         return Miss()
     if not isinstance(raw, bytes) or not isinstance(pttl, int):
         return Miss(damaged="wrong Redis type")
-    if pttl == -2:  # it expired between the two commands
+    if pttl < PERSISTENT:  # it expired between the two commands
         return Miss()
     try:
         record = records.unpack(identity, raw)
@@ -79,4 +79,4 @@ def interpret(
     left = record.left(pttl)
     if left.fresh is None or left.fresh > 0:
         return Fresh(value, record.payload, left)
-    return Stale(value, left)
+    return Stale(value, left) if left.grace > 0 else Miss()

@@ -25,7 +25,7 @@ HASHED_MARK = "%~"
 """Begins the name of a hashed key. An escaped key never holds it: % is followed by hex there."""
 
 _KEPT_CHARACTERS = 40
-_TO_ESCAPE = re.compile(r"[%{}\x00-\x1f\x7f]")
+_TO_ESCAPE = re.compile(r"[%{}\x00-\x1f\x7f-\x9f]")
 _ESCAPED = re.compile(r"%([0-9A-F]{2})")
 _NAMESPACE = re.compile(r"[A-Za-z0-9._:/@-]{1,64}")
 
@@ -47,7 +47,7 @@ def checked_namespace(namespace: object) -> str:
 
 
 def escape(text: str) -> str:
-    """Return text in which no character can end a hash tag or a log line."""
+    """Return text without braces, which could end a hash tag, and without control characters."""
     return _TO_ESCAPE.sub(lambda match: f"%{ord(match.group()):02X}", text)
 
 
@@ -82,7 +82,8 @@ class KeySpace:
 
     def identity(self, key: str) -> bytes:
         """Return what the checksum of a record covers besides the record itself."""
-        return f"{self.namespace}\0{key}".encode()
+        # Not an f-string: it would take the name, not the text, of an Enum member that is a str.
+        return self.namespace.encode() + b"\0" + key.encode()
 
     def name_of(self, redis_key: bytes) -> str | None:
         """Return the escaped name inside a record's or lease's Redis key; None: not ours."""

@@ -2,13 +2,16 @@
 
 The same pattern has to mean the same in L1, in the flights and in Redis, where keys are escaped and
 long ones are hashed. So Redis is asked with a coarser pattern, and `Pattern.matches` decides.
+
+Two forms differ from Redis's on purpose: a class that does not end is an error, and a dash before
+the end of a class stands for itself.
 """
 
 from __future__ import annotations
 
 import re
 
-from asynccache.core.arguments import wrong_type
+from asynccache.core.arguments import checked_key, wrong_type
 from asynccache.core.keys import HASHED_MARK, escape, kept_beginning, unescape
 from asynccache.errors import InvalidArgument
 
@@ -24,7 +27,8 @@ class Pattern:
 
     Raises:
         ArgumentTypeError: It is not a str.
-        InvalidArgument: It is empty, too long, or ends inside a character class.
+        InvalidArgument: It is empty, too long, ends inside a character class, or cannot be encoded
+            as UTF-8.
     """
 
     __slots__ = ("_match", "glob", "redis_glob")
@@ -36,6 +40,7 @@ class Pattern:
             raise InvalidArgument(
                 "pattern", f"must be 1 to {LONGEST_PATTERN} characters, got {len(glob)}"
             )
+        checked_key(glob, "pattern")
         regex, coarse = _translate(glob)
         self.glob = glob
         self.redis_glob = coarse
@@ -126,14 +131,13 @@ def _translate_class(glob: str, position: int) -> tuple[str, int]:
         character = glob[position]
         if character == "]":
             break
-        if character == "\\" and position + 1 < len(glob):
+        escaped = character == "\\" and position + 1 < len(glob)
+        if escaped:
             position += 1
             character = glob[position]
         position += 1
-        if glob[position : position + 1] == "-" and glob[position + 1 : position + 2] not in (
-            "",
-            "]",
-        ):
+        begins_range = not escaped and glob[position : position + 1] == "-"
+        if begins_range and glob[position + 1 : position + 2] not in ("", "]"):
             low, high = sorted((character, glob[position + 1]))
             members.append(f"{re.escape(low)}-{re.escape(high)}")
             position += 2

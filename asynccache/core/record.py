@@ -33,7 +33,9 @@ VERSION = 1
 CHECKSUM_BYTES = 16
 _FIELDS = struct.Struct(">2sBBQQI")
 HEADER_BYTES = _FIELDS.size + CHECKSUM_BYTES
-_COUNTER = re.compile(rb"-?(0|[1-9][0-9]{0,18})")
+_COUNTER = re.compile(rb"0|-?[1-9][0-9]{0,18}")
+_COUNTERS = range(-(2**63), 2**63)
+"""What Redis can count to; any other number is not a counter of its own."""
 _LONGEST_LOAD_MS = 2**32 - 1
 
 PERSISTENT = -1
@@ -118,7 +120,7 @@ class RecordFormat:
         Raises:
             DecodeError: They are not a record of this key, version and secret.
         """
-        if _COUNTER.fullmatch(raw):
+        if _COUNTER.fullmatch(raw) and int(raw) in _COUNTERS:
             return Record(None, counter=int(raw))
         if len(raw) < HEADER_BYTES:
             raise DecodeError("too short for a record")

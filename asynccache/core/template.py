@@ -1,7 +1,9 @@
 """Key templates: ``"user:{user_id}"`` and a call's arguments to a key.
 
-Different arguments have to give different keys, so a colon inside a str is escaped, and an object
-without a stable text (whose ``repr`` is an address) is refused.
+Different arguments have to give different keys, or one caller would get another one's value. So a
+colon inside a str is escaped, fields are parted by colons, None has a text that no str has, and an
+object without a stable text (whose ``repr`` is an address) is refused. Only a number and a str that
+is spelled like it share a key.
 """
 
 from __future__ import annotations
@@ -15,11 +17,13 @@ from string import Formatter
 from typing import Any
 from uuid import UUID
 
-from asynccache.core.arguments import wrong_type
+from asynccache.core.arguments import checked_key, wrong_type
 from asynccache.errors import InvalidArgument
 
 _TO_ESCAPE = re.compile(r"[%:]")
-_FIELD = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z]\w*)*")
+_FIELD = re.compile(r"[^\W\d]\w*(\.[^\W\d_]\w*)*")
+_NONE = "%None"
+"""Not the text of any str: there, a percent sign is followed by two digits."""
 
 
 def key_part(value: object, argument: str) -> str:
@@ -31,6 +35,7 @@ def key_part(value: object, argument: str) -> str:
 
     Raises:
         ArgumentTypeError: It has another type.
+        InvalidArgument: It is an int of thousands of digits.
     """
     if isinstance(value, Enum):
         value = value.value
@@ -38,8 +43,13 @@ def key_part(value: object, argument: str) -> str:
         return _TO_ESCAPE.sub(lambda match: f"%{ord(match.group()):02X}", value)
     if isinstance(value, date | time):  # a datetime is a date
         return key_part(value.isoformat(), argument)
-    if value is None or isinstance(value, int | UUID | Decimal):
-        return str(value)
+    if value is None:
+        return _NONE
+    if isinstance(value, int | UUID | Decimal):
+        try:
+            return str(value)
+        except ValueError:  # Python refuses to write out an int of more than 4,300 digits
+            raise InvalidArgument(argument, "is too large a number for a key") from None
     raise wrong_type(
         argument,
         value,
@@ -56,23 +66,25 @@ class KeyTemplate:
 
     Raises:
         ArgumentTypeError: It is not a str.
-        InvalidArgument: It is empty, malformed, or names something that is not an argument.
+        InvalidArgument: It is empty, too long, or malformed; it names something that is not an
+            argument; or there is no colon between two of its fields.
     """
 
-    __slots__ = ("_fields", "_literals", "template")
+    __slots__ = ("_fields", "_last", "template")
 
     def __init__(self, template: str, names: Mapping[str, object]) -> None:
         if not isinstance(template, str):
             raise wrong_type("template", template, "a str such as 'user:{user_id}'")
-        self.template = template
-        self._literals: list[str] = []
-        self._fields: list[tuple[str, tuple[str, ...]]] = []
+        self.template = checked_key(template, "template")
+        # Each field with the literal text before it; then the text after the last one.
+        self._fields: list[tuple[str, str, tuple[str, ...]]] = []
         try:
             parsed = list(Formatter().parse(template))
         except ValueError as error:
             raise InvalidArgument("template", f"{template!r}: {error}") from None
-        for literal, field, spec, conversion in parsed:
-            self._literals.append(literal)
+        literal = ""
+        for text, field, spec, conversion in parsed:
+            literal += text  # a doubled brace ends a text too
             if field is None:
                 continue
             if not _FIELD.fullmatch(field) or spec or conversion:
@@ -87,28 +99,35 @@ class KeyTemplate:
                 raise InvalidArgument(
                     "template", f"{template!r} names {name!r}; the function's arguments: {known}"
                 )
-            self._fields.append((name, tuple(attributes)))
-        if not template:
-            raise InvalidArgument("template", "must not be empty")
+            if self._fields and ":" not in literal:
+                raise InvalidArgument(
+                    "template",
+                    f"{template!r}: put a colon before {{{field}}}: any other text could be part "
+                    "of an argument, and different arguments would share a key",
+                )
+            self._fields.append((literal, name, tuple(attributes)))
+            literal = ""
+        self._last = literal
 
     @property
     def names(self) -> frozenset[str]:
         """The arguments that the key depends on."""
-        return frozenset(name for name, _ in self._fields)
+        return frozenset(name for _, name, _ in self._fields)
 
     def render(self, arguments: Mapping[str, Any]) -> str:
         """Return the key for a call's arguments.
 
         Raises:
-            ArgumentTypeError: An argument has no stable text.
+            ArgumentTypeError: An argument has no stable text, or lacks an attribute.
         """
         parts: list[str] = []
-        for index, literal in enumerate(self._literals):
-            parts.append(literal)
-            if index < len(self._fields):
-                name, attributes = self._fields[index]
-                value = arguments[name]
-                for attribute in attributes:
+        for literal, name, attributes in self._fields:
+            value = arguments[name]
+            for attribute in attributes:
+                try:
                     value = getattr(value, attribute)
-                parts.append(key_part(value, name))
-        return "".join(parts)
+                except AttributeError as error:
+                    expected = f"an object with an attribute {attribute!r}"
+                    raise wrong_type(name, value, expected) from error
+            parts += (literal, key_part(value, name))
+        return "".join((*parts, self._last))

@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from asynccache.core.arguments import positive_int
+from asynccache.core.arguments import checked_callable, positive_int, wrong_type
+from asynccache.errors import InvalidArgument
 from asynccache.memory.entry import Entry, RemovalCause
 
 Weigher: TypeAlias = Callable[[str, Any], int]
@@ -51,6 +52,10 @@ class MemoryEngine:
         weigher: Gives the weight of a key and value; called once for each put.
         on_removal: Is told the key, value and cause of each removal, from `drain_removals`.
 
+    Raises:
+        ArgumentTypeError: An argument has the wrong type.
+        InvalidArgument: A bound is less than 1.
+
     ``lookup(key)`` is the dict's own ``get``, the same for as long as the engine lives: it returns
     the `Entry` or None, and its caller compares ``soft`` and adds to ``hits``.
     """
@@ -78,6 +83,12 @@ class MemoryEngine:
     ) -> None:
         self._max_entries = positive_int(max_entries, "max_entries")
         self._max_bytes = None if max_bytes is None else positive_int(max_bytes, "max_bytes")
+        if weigher is not None:
+            checked_callable(weigher, "weigher", "a function of a key and a value, or None")
+        if on_removal is not None:
+            checked_callable(
+                on_removal, "on_removal", "a function of a key, value and cause, or None"
+            )
         self._weigher = weigher
         self._on_removal = on_removal
         self._removals: deque[tuple[str, Any, RemovalCause]] = deque()
@@ -97,9 +108,12 @@ class MemoryEngine:
 
         Returns:
             False when it is heavier than the whole bound: then nothing is held for its key.
+
+        Raises:
+            InvalidArgument: The weigher gave something else than a whole number of at least 0.
         """
         if self._weigher is not None:
-            entry.weight = self._weigher(entry.key, entry.value)
+            entry.weight = _checked_weight(self._weigher(entry.key, entry.value))
         self._remove(entry.key, RemovalCause.REPLACED)
         if self._max_bytes is not None and entry.weight > self._max_bytes:
             self._rejected += 1
@@ -163,18 +177,18 @@ class MemoryEngine:
             self._evict_one(now)
 
     def _evict_one(self, now: float) -> None:
-        for _ in range(MOST_MOVES):
+        moves = 0
+        while True:
             key, entry = next(iter(self._entries.items()))
             if now >= entry.hard:
                 cause = RemovalCause.EXPIRED
                 break
-            if entry.hits == entry.seen:
+            if entry.hits == entry.seen or moves == MOST_MOVES:
                 cause = RemovalCause.SIZE
                 break
             entry.seen = entry.hits
             self._entries.move_to_end(key)
-        else:
-            key, cause = next(iter(self._entries)), RemovalCause.SIZE
+            moves += 1
         self._remove(key, cause)
 
     def _remove(self, key: str, cause: RemovalCause) -> bool:
@@ -190,3 +204,12 @@ class MemoryEngine:
     def _note(self, entry: Entry, cause: RemovalCause) -> None:
         if self._on_removal is not None:
             self._removals.append((entry.key, entry.value, cause))
+
+
+def _checked_weight(weight: int) -> int:
+    """Return a weight, unless it would make the sum of all weights meaningless."""
+    if not isinstance(weight, int):
+        raise wrong_type("weigher", weight, "a function that returns a whole number")
+    if weight < 0:
+        raise InvalidArgument("weigher", f"must return a number of at least 0, got {weight!r}")
+    return weight

@@ -47,8 +47,3 @@ def is_refusal(error: Exception) -> bool:
 def is_timeout(error: Exception) -> bool:
     """Tell whether an error means that time ran out."""
     return isinstance(error, RedisTimeoutError | TimeoutError)
-
-
-def is_lost_connection(error: Exception) -> bool:
-    """Tell whether an error is about the connection alone: another one may work."""
-    return not is_timeout(error) and not is_refusal(error)

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from redis.asyncio.connection import AbstractConnection
-from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from asynccache.core.breaker import Breaker
 from asynccache.errors import CacheClosed, NotStarted, Unavailable
@@ -149,10 +148,11 @@ class Link:
             await exchange(connection, packed, attempt.replies)
         except faults.TRANSPORT_ERRORS as error:
             may_retry = retry and attempt.reused and not attempt.replies
-            if not (may_retry and faults.is_lost_connection(error)):
+            if not may_retry or faults.is_refusal(error):
                 raise
+            attempt.reused = False
             await cut(connection)
-            attempt.reused = await pool.ready(connection)
+            await pool.ready(connection)
             await exchange(connection, packed, attempt.replies)
 
     def _failed(
@@ -166,7 +166,7 @@ class Link:
             # on any connection of that time: one full deadline each.
             pool.abort_idle()
         if stamp is not None and self._blames_redis(error, attempt) and self.breaker.failure(stamp):
-            self._give_up(pool)
+            self._give_up()
         self.unavailable += 1
         return Unavailable(f"Redis at {self.settings.address} cannot be asked: {self.last_error}")
 
@@ -176,13 +176,10 @@ class Link:
             return False  # it waited in line here all the time
         if isinstance(error, TimeoutError):  # our own deadline, of which the line may have taken
             return _now() - attempt.asked_at >= self.settings.op_timeout / 2
-        if faults.is_refusal(error) or isinstance(error, RedisTimeoutError):
-            return True  # it says so itself, or does not take the connection
         # Idle connections die by themselves: only a new one tells anything about the server.
-        return not attempt.reused
+        return not attempt.reused or faults.is_refusal(error)
 
-    def _give_up(self, pool: Pool) -> None:
-        pool.abort_idle()
+    def _give_up(self) -> None:
         _log.warning(
             "Redis at %s cannot be asked (%s); calls fail at once until it answers again",
             self.settings.address,

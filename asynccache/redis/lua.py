@@ -26,6 +26,7 @@ local function grace_of(key)
   if type(head) ~= 'string' or #head < 20 or string.sub(head, 1, 2) ~= 'ac' then return 0 end
   local grace = 0
   for place = 13, 20 do grace = grace * 256 + string.byte(head, place) end
+  if grace > 9007199254740991 then return 0 end -- damage: no whole number to reckon with
   return grace
 end
 local function is_fresh(key)
@@ -101,19 +102,27 @@ return redis.call('GET', KEYS[1])
 """ARGV: amount, px for a new counter. The count as text: a Lua number has only 53 bits."""
 
 EXCHANGE: Final = Script(
-    """
+    _GRACE
+    + """
 if redis.pcall('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 if ARGV[2] == '' then return redis.call('DEL', KEYS[1]) end
-redis.call('SET', KEYS[1], ARGV[2], 'KEEPTTL')
+local left = redis.call('PTTL', KEYS[1])
+local fresh = left - grace_of(KEYS[1])
+redis.call('SET', KEYS[1], ARGV[2])
+if left >= 0 then redis.call('PEXPIRE', KEYS[1], fresh) end
 return 1
 """
 )
-"""ARGV: the bytes that were read, and those to put in their place; empty: remove them."""
+"""ARGV: the bytes that were read, and those to put in their place, for as long as they would have
+been fresh; empty: remove them."""
 
+# PERSIST is a write that needs no memory; after it Redis lets the script count even if it has none
+# left, and invalidations have to be told just then. INCR's reply is exact up to 2^53.
 PUBLISH: Final = Script(
     """
+redis.call('PERSIST', KEYS[1])
 local number = redis.pcall('INCR', KEYS[1])
-if type(number) == 'table' then
+if type(number) == 'table' or number < 1 or number > 9007199254740991 then
   redis.call('DEL', KEYS[1])
   number = redis.call('INCR', KEYS[1])
 end

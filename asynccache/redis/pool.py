@@ -63,8 +63,6 @@ class Pool:
     async def lend(self) -> AsyncIterator[AbstractConnection]:
         """Lend a connection, the one that was used last. If the block fails it is cut."""
         async with self._free:
-            if self._closed:
-                raise RedisConnectionError("the pool is closed")
             connection = self._idle.pop() if self._idle else make_connection(self._settings)
             self._lent.add(connection)
             try:
@@ -83,6 +81,9 @@ class Pool:
 
         Returns:
             Whether it was connected already: then it may turn out to be dead all the same.
+
+        Raises:
+            TRANSPORT_ERRORS: It cannot be connected, or the pool was closed.
         """
         if self._closed:
             raise RedisConnectionError("the pool is closed")

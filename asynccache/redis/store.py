@@ -5,6 +5,7 @@ The announcement of a change always follows the change itself in the same exchan
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -21,6 +22,8 @@ from asynccache.store import Item, Lease, Raw
 
 SCAN_COUNT = 500
 """Keys that one SCAN step visits: some 100 us of the server's time."""
+
+_NUMBER = re.compile(rb"[0-9]{1,19}")
 
 
 class RedisStore:
@@ -56,9 +59,11 @@ class RedisStore:
         ]
         # Sent twice, a claim could be refused because of itself.
         replies = await self._transport.call(*claims, *self._reads(keys), retry=False)
-        # An error reply is no permission: the value will be loaded and not stored.
-        granted = [reply in (b"OK", True) for reply in replies[: len(keys)]]
-        return [Lease(*pair) for pair in zip(granted, _pairs(replies[len(keys) :]), strict=True)]
+        answers = zip(replies[: len(keys)], _pairs(replies[len(keys) :]), strict=True)
+        return [
+            Lease(reply in (b"OK", True), raw, denied=isinstance(reply, ResponseError))
+            for reply, raw in answers
+        ]
 
     async def lease_left(self, key: str) -> tuple[Raw, int]:
         """See `Store.lease_left`."""
@@ -153,7 +158,8 @@ class RedisStore:
     async def sequence(self) -> int:
         """Return the number of the last message that was sent in this namespace."""
         (number,) = await self._transport.call(("GET", self._keys.sequence))
-        return int(number) if isinstance(number, bytes) and number.isdigit() else 0
+        # Anything else is garbage, in whose place the next announcement puts a number.
+        return int(number) if isinstance(number, bytes) and _NUMBER.fullmatch(number) else 0
 
     async def _unlink_matching(self, prefix: str, pattern: Pattern | None) -> int:
         removed = 0
