@@ -89,9 +89,9 @@ class Cache(Lifecycle):
             checked_key(key)
             raise
         if entry is not None:
-            if self._now() < entry.soft:
+            if not entry.encoded and self._now() < entry.soft:
                 entry.hits += 1
-                return self._decode(entry.value) if entry.encoded else entry.value  # type: ignore[no-any-return]
+                return entry.value  # type: ignore[no-any-return]
             value: T | Missing = self._held(key)
             if not isinstance(value, Missing):
                 return value
@@ -119,9 +119,9 @@ class Cache(Lifecycle):
         except TypeError:  # it cannot be hashed
             checked_key(key)
             raise
-        if entry is not None and self._now() < entry.soft:
+        if entry is not None and not entry.encoded and self._now() < entry.soft:
             entry.hits += 1
-            return self._decode(entry.value) if entry.encoded else entry.value
+            return entry.value
         found = await self._running().reader.get([checked_key(key)])
         return found.get(key, default)
 

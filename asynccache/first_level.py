@@ -14,6 +14,7 @@ from asynccache.codecs.base import Codec
 from asynccache.codecs.immutable import is_immutable
 from asynccache.core.fence import Fence, Fences
 from asynccache.core.policy import Lifetime, Policy
+from asynccache.errors import DecodeError, EncodeError
 from asynccache.flights import FlightTable
 from asynccache.memory.engine import MemoryEngine
 from asynccache.memory.entry import FOREVER, Entry
@@ -98,8 +99,9 @@ class FirstLevel:
             # Its own proof has run out and the bus has a later one. A gap drops every entry, so
             # that no entry outlives the proof that it is stamped with.
             entry.soft = min(entry.expiry, self.proven_until)
-        entry.hits += 1
-        return self._codec.decode(entry.value) if entry.encoded else entry.value
+        value = self._value_of(entry)
+        entry.hits += value is not MISSING
+        return value
 
     def stale(self, key: str) -> Any | Missing:
         """Return a value that may stand in for a failing loader, or MISSING.
@@ -109,7 +111,18 @@ class FirstLevel:
         entry = self.engine.lookup(key)
         if entry is None or self._clock.monotonic() >= entry.hard:
             return MISSING
-        return self._codec.decode(entry.value) if entry.encoded else entry.value
+        return self._value_of(entry)
+
+    def _value_of(self, entry: Entry) -> Any | Missing:
+        if not entry.encoded:
+            return entry.value
+        try:
+            return self._codec.decode(entry.value)
+        except DecodeError:
+            # It was decodable when it was kept: a constructor or validator of the user's has
+            # changed its mind.
+            self.engine.delete(entry.key)
+            return MISSING
 
     def hold(self, value: Any, policy: Policy, payload: bytes | None = None) -> Held:
         """Return a value in the form in which it may be kept and handed to several callers.
@@ -120,13 +133,19 @@ class FirstLevel:
             payload: Its encoded form, where that is known.
 
         Raises:
-            EncodeError: It has to be encoded and cannot be.
+            EncodeError: It has to be encoded and cannot be, or what was encoded cannot be decoded.
         """
         if policy.share or is_immutable(value):
             return Held(value, None)
         if payload is None:
-            # The loader may still have the object: even the first caller gets a copy of its own.
-            return Held(value, self._codec.encode(value))
+            payload = self._codec.encode(value)
+            try:
+                # The loader may still have the object: even the first caller gets a copy.
+                value = self._codec.decode(payload)
+            except DecodeError as error:
+                raise EncodeError(
+                    "value", type(value), f"it can be encoded, but not decoded again: {error}"
+                ) from error
         return Held(value, payload, unclaimed=True)
 
     def take(self, held: Held) -> Any:

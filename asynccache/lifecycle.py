@@ -73,7 +73,6 @@ class Lifecycle:
         # What an L1 hit touches, as near as can be.
         self._lookup = self._new_engine().lookup
         self._now = self._configuration.clock.monotonic
-        self._decode = self._configuration.codec.decode
         self._runtime: Runtime | None = None
         self._started = False
 
