@@ -80,8 +80,8 @@ class FirstLevel:
     ) -> None:
         self.engine = engine
         self.fences = Fences()
-        self.loads = FlightTable(tasks)
-        self.reads = FlightTable(tasks)
+        self.loads = FlightTable(tasks, clock, self._is_recent)
+        self.reads = FlightTable(tasks, clock, self._is_recent)
         self.proven_until = FOREVER if max_staleness == FOREVER else 0.0
         self._codec = codec
         self._clock = clock
@@ -103,13 +103,19 @@ class FirstLevel:
         entry.hits += value is not MISSING
         return value
 
+    def _is_recent(self, asof: float) -> bool:
+        """Tell whether what was current at an instant may be given to somebody who asks now."""
+        now = self._clock.monotonic()
+        return now < self.proven_until or now < asof + self._max_staleness
+
     def stale(self, key: str) -> Any | Missing:
         """Return a value that may stand in for a failing loader, or MISSING.
 
         An invalidation removes the entry, so that whatever is still here was never invalidated.
+        Without grace nothing stands in, not even what was fresh but for a proof of the bus.
         """
         entry = self.engine.lookup(key)
-        if entry is None or self._clock.monotonic() >= entry.hard:
+        if entry is None or not entry.grace or self._clock.monotonic() >= entry.hard:
             return MISSING
         return self._value_of(entry)
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 import copy
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextvars import Context, ContextVar
 from typing import Generic, TypeVar
 
@@ -30,13 +30,20 @@ class Loading:
     """One run of a loader: the node of the graph of who waits for whom.
 
     Args:
-        key: A key that it loads, for the error message.
+        keys: What it loads.
+        owner: Whose keys they are: the same key of another cache is another key.
+
+    Attributes:
+        done: It has ended.
     """
 
-    __slots__ = ("_blocked_on", "key")
+    __slots__ = ("_blocked_on", "_keys", "_owner", "_started_by", "done")
 
-    def __init__(self, key: str) -> None:
-        self.key = key
+    def __init__(self, keys: Iterable[str], owner: object) -> None:
+        self.done = False
+        self._keys = frozenset(keys)
+        self._owner = owner
+        self._started_by = _first_running(_current.get())
         # A loader may wait for several others at once, and several times for one.
         self._blocked_on: Counter[Loading] = Counter()
 
@@ -44,14 +51,23 @@ class Loading:
         """Make code that runs in a context count as part of this load."""
         context.run(_current.set, self)
 
-    def block_on(self, other: Loading) -> None:
-        """Note that this load waits for another one.
+    def refuse_repetition(self) -> None:
+        """Refuse to be started, directly or through others, by a load of one of its own keys.
+
+        An invalidation detaches a load from its key. A loader that invalidates or refreshes its
+        own key therefore finds nobody to wait for, and would start itself again without end.
 
         Raises:
-            RecursiveLoad: The other one is this one, or waits for it: neither would ever end.
+            RecursiveLoad: That is so.
         """
-        if other._waits_for(self):
-            raise RecursiveLoad(self.key)
+        starter = self._started_by
+        while starter is not None:
+            if starter._owner is self._owner and not starter._keys.isdisjoint(self._keys):
+                raise RecursiveLoad(min(starter._keys & self._keys))
+            starter = _first_running(starter._started_by)
+
+    def block_on(self, other: Loading) -> None:
+        """Note that this load waits for another one."""
         self._blocked_on[other] += 1
 
     def unblock(self, other: Loading) -> None:
@@ -61,7 +77,8 @@ class Loading:
         else:
             self._blocked_on.pop(other, None)
 
-    def _waits_for(self, other: Loading) -> bool:
+    def waits_for(self, other: Loading) -> bool:
+        """Tell whether this load is another one, or waits for it directly or through others."""
         seen: set[Loading] = set()
         to_visit = [self]
         while to_visit:
@@ -74,25 +91,46 @@ class Loading:
         return False
 
 
+def _first_running(loading: Loading | None) -> Loading | None:
+    # What a loader has started may outlive it; from then on it is an ordinary caller.
+    while loading is not None and loading.done:
+        loading = loading._started_by
+    return loading
+
+
 class Flight(Generic[T]):
     """A key's load and those who wait for it.
 
     Args:
         key: What is loaded.
         loading: The run of the loader that will give the result.
+        began: The instant at which it began.
         on_abandoned: Is called when the last waiter leaves before the end.
 
     Attributes:
         key: What is loaded.
         loading: The run of the loader that will give the result.
+        began: The instant at which it began.
         done: The load has ended.
     """
 
-    __slots__ = ("_error", "_on_abandoned", "_value", "_waiters", "done", "key", "loading")
+    __slots__ = (
+        "_error",
+        "_on_abandoned",
+        "_value",
+        "_waiters",
+        "began",
+        "done",
+        "key",
+        "loading",
+    )
 
-    def __init__(self, key: str, loading: Loading, on_abandoned: Callable[[], None]) -> None:
+    def __init__(
+        self, key: str, loading: Loading, began: float, on_abandoned: Callable[[], None]
+    ) -> None:
         self.key = key
         self.loading = loading
+        self.began = began
         self.done = False
         self._on_abandoned = on_abandoned
         self._waiters: set[asyncio.Future[T]] = set()
@@ -126,6 +164,8 @@ class Flight(Generic[T]):
         """
         blocked = _current.get()
         if blocked is not None and not self.done:
+            if self.loading.waits_for(blocked):
+                raise RecursiveLoad(self.key)
             blocked.block_on(self.loading)
         waiter: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         if self.done:

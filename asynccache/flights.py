@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any, TypeAlias, TypeVar
 
+from asynccache.clock import Clock
 from asynccache.errors import CacheClosed, LoadCancelled
 from asynccache.flight import Flight, Loading
 from asynccache.tasks import OwnedTasks
@@ -15,8 +16,9 @@ T = TypeVar("T")
 Deliver: TypeAlias = Callable[[str, T], None]
 """Ends the flight of one key with its value: nobody waits for the rest of the work."""
 
-Work: TypeAlias = Callable[[Deliver[T]], Awaitable[None]]
-"""Finds the values of some keys, and delivers each as soon as it is stored."""
+Work: TypeAlias = Callable[[Deliver[T], Collection[str]], Awaitable[None]]
+"""Finds the values of some keys, and delivers each as soon as it is stored. Some keys may have been
+overtaken between the call that started the flight and its first step: theirs are not stored."""
 
 
 class FlightTable:
@@ -24,24 +26,33 @@ class FlightTable:
 
     Args:
         tasks: Where flights run.
+        clock: Tells when a flight began.
+        is_recent: Tells whether a flight that began at an instant may be joined: after a stall of
+            this process its value may have been invalidated without anybody here having heard.
 
     Attributes:
         joined: How many callers were served by a flight that another one had started.
     """
 
-    __slots__ = ("_flights", "_running", "_tasks", "joined")
+    __slots__ = ("_clock", "_flights", "_is_recent", "_running", "_tasks", "joined")
 
-    def __init__(self, tasks: OwnedTasks) -> None:
+    def __init__(self, tasks: OwnedTasks, clock: Clock, is_recent: Callable[[float], bool]) -> None:
         self._tasks = tasks
+        self._clock = clock
+        self._is_recent = is_recent
         self._flights: dict[str, Flight[Any]] = {}
         self._running: set[Flight[Any]] = set()  # with those that can no longer be joined
         self.joined = 0
 
     def join(self, key: str) -> Flight[Any] | None:
-        """Return the flight of a key, to be awaited; None: there is none."""
+        """Return the flight of a key, to be awaited; None: there is none that is recent enough."""
         flight = self._flights.get(key)
-        if flight is not None:
-            self.joined += 1
+        if flight is None:
+            return None
+        if not self._is_recent(flight.began):
+            self.detach(key)
+            return None
+        self.joined += 1
         return flight
 
     def start(
@@ -53,14 +64,20 @@ class FlightTable:
             keys: The keys.
             work: Delivers the value of every key, or raises.
             cancel_abandoned: Cancel the work when nobody waits for any of it.
+
+        Raises:
+            RecursiveLoad: The caller is a loader of one of the keys.
         """
-        loading = Loading(keys[0])
+        loading = Loading(keys, self)
+        loading.refuse_repetition()
+        began = self._clock.monotonic()
         flights: dict[str, Flight[T]] = {}
 
         def abandoned() -> None:
             wanted = any(flight.waiters and not flight.done for flight in flights.values())
             if cancel_abandoned and not wanted:
                 self._detach(flights)
+                self._running.difference_update(flights.values())
                 task.cancel()
 
         def deliver(key: str, value: T) -> None:
@@ -69,8 +86,9 @@ class FlightTable:
             flights[key].succeed(value)
 
         async def run() -> None:
+            overtaken = [key for key in keys if self._flights.get(key) is not flights[key]]
             try:
-                await work(deliver)
+                await work(deliver, overtaken)
             except BaseException as error:
                 self._detach(flights)
                 self._running.difference_update(flights.values())
@@ -81,9 +99,11 @@ class FlightTable:
                         flight.fail(_for_waiters(error, key, closed=closed))
                 if cancelled or not isinstance(error, Exception | asyncio.CancelledError):
                     raise
+            finally:
+                loading.done = True
 
         for key in keys:
-            flights[key] = Flight(key, loading, abandoned)
+            flights[key] = Flight(key, loading, began, abandoned)
         # Registered first: an eager task factory runs the loader inside create_task.
         self._flights.update(flights)
         self._running.update(flights.values())

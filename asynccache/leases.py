@@ -104,7 +104,7 @@ class Leases:
             await self._store.release(keys, token)
 
     def release_soon(self, keys: Collection[str], token: bytes) -> None:
-        """Give leases back in the background: whoever had them is being cancelled, or has failed."""
+        """Give leases back in the background: their holder has failed, or is being cancelled."""
         self._tasks.spawn(self.release(keys, token), name="asynccache release lease")
 
     async def _renew(self, keys: Collection[str], token: bytes) -> None:

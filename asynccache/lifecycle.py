@@ -56,10 +56,11 @@ class Lifecycle:
     ) -> None:
         if policy is not None and not isinstance(policy, Policy):
             raise wrong_type("policy", policy, "a Policy")
+        settings = _redis_settings(url, redis)
         self._configuration = Configuration(
             name=checked_key(name, "name"),
-            keys=KeySpace(checked_namespace(namespace)),
-            redis=_redis_settings(url, redis),
+            keys=KeySpace(checked_namespace(namespace), 0 if settings is None else settings.db),
+            redis=settings,
             policy=Policy() if policy is None else policy,
             codec=MsgpackCodec() if codec is None else codec,
             records=RecordFormat(_secret_bytes(secret)),

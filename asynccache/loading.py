@@ -70,14 +70,22 @@ class LoadRun:
         self._stale: dict[str, Any] = {}
         self._looked_at: dict[str, object] = {}
 
-    async def get_or_load(self, deliver: Deliver[Held | Missing]) -> None:
+    async def get_or_load(
+        self, deliver: Deliver[Held | Missing], overtaken: Collection[str]
+    ) -> None:
         """Deliver each key's value, from Redis or from the loader; MISSING: the loader had none.
+
+        Args:
+            deliver: Takes the values.
+            overtaken: Keys whose values are not to be kept in L1.
 
         Raises:
             Exception: Whatever the loader raised, unless stale values may stand in.
         """
         self._deliver = deliver
         with self._levels.first.fences.over(*self._keys) as self._fence:
+            for key in overtaken:
+                self._fence.poison(key)
             second = self._levels.second
             if second is None:
                 await self._load(self._keys, leased=())
@@ -94,10 +102,12 @@ class LoadRun:
                 second.note(rest)
                 await self._load(rest, leased=())
 
-    async def refresh(self, deliver: Deliver[Held | Missing]) -> None:
-        """Load whatever is there, and replace it in every process."""
+    async def refresh(self, deliver: Deliver[Held | Missing], overtaken: Collection[str]) -> None:
+        """Load whatever is there, and replace it in every process. See `get_or_load`."""
         self._deliver = deliver
         with self._levels.first.fences.over(*self._keys) as self._fence:
+            for key in overtaken:
+                self._fence.poison(key)
             # What began earlier may end later, and would bring the older value back.
             self._levels.first.fences.poison(self._keys, spare=self._fence)
             leased = await self._steal(self._levels.second)
@@ -111,7 +121,11 @@ class LoadRun:
         except Unavailable:
             second.note(self._keys)
             return []
-        return [key for key, lease in zip(self._keys, leases, strict=True) if lease.granted]
+        granted = [key for key, lease in zip(self._keys, leases, strict=True) if lease.granted]
+        if len(granted) < len(self._keys):
+            # What cannot be replaced has to go: the value that is loaded now is newer.
+            second.note(set(self._keys).difference(granted))
+        return granted
 
     def _settle(self, key: str, held: Held | Missing) -> None:
         self._open.discard(key)
@@ -203,7 +217,8 @@ class LoadRun:
         try:
             values = await self._run_loader(keys)
         except Exception as error:
-            if not self._stand_in(keys):
+            # Who asks for a refresh wants to know that there was none.
+            if announce or not self._stand_in(keys):
                 raise
             logger.warning("serving stale values: the loader failed: %r", error)
             if second is not None:
@@ -241,7 +256,12 @@ class LoadRun:
             stored = await second.store.fill(items, self._token, announce=announce)
         except Unavailable as error:
             logger.debug("a fill did not reach Redis: %s", error)
-            return set()
+            stored = set(items)
+            if announce:
+                second.note(items)  # the older value is still there
+        if announce:
+            # Reads that began meanwhile may hold what has been replaced.
+            self._levels.first.fences.poison(items, spare=self._fence)
         refused = set(items) - stored
         self._levels.counters.fills_refused += len(refused)
         return refused
@@ -269,10 +289,11 @@ class LoadRun:
         """Answer a failed load with stale values, if there is one for every key."""
         stale: dict[str, Any] = {}
         for key in keys:
-            value = self._stale.get(key, MISSING)
+            # What was read from L2 may have been invalidated since; L1 has dropped what was.
+            value = self._stale.get(key, MISSING) if self._fence.intact(key) else MISSING
             if value is MISSING:
                 value = self._levels.first.stale(key)
-            if value is MISSING or not self._fence.intact(key):
+            if value is MISSING:
                 return False
             stale[key] = value
         for key, value in stale.items():

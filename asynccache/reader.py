@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from inspect import isawaitable
 from typing import Any
 
@@ -49,15 +49,19 @@ class Reader:
             self._levels.counters.misses += len(to_read)
         elif to_read:
 
-            async def read(deliver: Deliver[Held | Missing]) -> None:
-                await self._read(to_read, second, deliver)
+            async def read(deliver: Deliver[Held | Missing], overtaken: Collection[str]) -> None:
+                await self._read(to_read, second, deliver, overtaken)
 
             flights |= first.reads.start(to_read, read, cancel_abandoned=False)
         values |= await self._arrivals(flights)
         return {key: values[key] for key in dict.fromkeys(keys) if key in values}
 
     async def _read(
-        self, keys: Sequence[str], second: SecondLevel, deliver: Deliver[Held | Missing]
+        self,
+        keys: Sequence[str],
+        second: SecondLevel,
+        deliver: Deliver[Held | Missing],
+        overtaken: Collection[str],
     ) -> None:
         levels = self._levels
         usable = [key for key in keys if not second.journal.holds(key)]
@@ -72,7 +76,7 @@ class Reader:
                 reading = levels.interpret(key, raw)
                 if isinstance(reading, Fresh):
                     held = levels.first.hold(reading.value, self._policy, reading.payload)
-                    if fence.intact(key):
+                    if fence.intact(key) and key not in overtaken:
                         levels.first.install(
                             key, held, left=reading.left, policy=self._policy, asof=asof, since=asof
                         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Final
@@ -12,6 +13,8 @@ from asynccache.errors import Unavailable
 from asynccache.journal import Journal
 from asynccache.store import Store
 from asynccache.tasks import OwnedTasks
+
+logger = logging.getLogger("asynccache")
 
 FIRST_PAUSE: Final = 0.02
 LONGEST_PAUSE: Final = 0.3
@@ -87,5 +90,10 @@ class Replay:
                 capped_jitter(attempt, self._random(), base=FIRST_PAUSE, cap=LONGEST_PAUSE)
             )
             attempt += 1
-            with suppress(Unavailable):
+            try:
                 await self.drain()
+            except Unavailable as error:
+                logger.debug("the journal has to wait: %s", error)
+            except Exception:
+                # If it died silently here, other processes would keep stale values for ever.
+                logger.exception("replaying the journal failed in an unexpected way; again")

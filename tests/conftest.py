@@ -1,11 +1,15 @@
-"""Servers for the tests."""
+"""Servers for the tests, and a cache that needs none."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+import gc
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 import pytest
 
+from asynccache import Cache, ManualClock
 from tests.support.redis_server import RedisServer
 
 
@@ -28,3 +32,31 @@ def own_redis() -> Iterator[RedisServer]:
     """A private server, to freeze, kill and restart."""
     with RedisServer() as server:
         yield server
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    """The clock of ``cache``; time passes when a test says so."""
+    return ManualClock()
+
+
+@pytest.fixture
+async def complaints() -> AsyncIterator[list[dict[str, Any]]]:
+    """What the event loop's exception handler is told; at the end there must have been nothing."""
+    loop = asyncio.get_running_loop()
+    contexts: list[dict[str, Any]] = []
+    loop.set_exception_handler(lambda _, context: contexts.append(context))
+    yield contexts
+    gc.collect()  # "never retrieved" is said when a task or future is collected
+    await asyncio.sleep(0)
+    assert contexts == []
+
+
+@pytest.fixture
+async def cache(clock: ManualClock, complaints: list[dict[str, Any]]) -> AsyncIterator[Cache]:
+    """A running cache in memory. After its end no task of its own may be left."""
+    before = asyncio.all_tasks()
+    async with Cache("memory://", clock=clock, shutdown_timeout=0.5) as running:
+        yield running
+    named = {task.get_name() for task in asyncio.all_tasks() - before}
+    assert [name for name in named if name.startswith("asynccache")] == []

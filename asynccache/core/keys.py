@@ -61,16 +61,17 @@ class KeySpace:
 
     Args:
         namespace: The prefix of everything; see `checked_namespace`.
+        db: The number of Redis's database. Keys belong to one, but a channel belongs to all.
     """
 
     __slots__ = ("channel", "leases", "namespace", "records", "sequence")
 
-    def __init__(self, namespace: str) -> None:
+    def __init__(self, namespace: str, db: int = 0) -> None:
         self.namespace = namespace
         self.records = f"{namespace}:r:"
         self.leases = f"{namespace}:l:"
         self.sequence = f"{namespace}:bus:sequence"
-        self.channel = f"{namespace}:bus"
+        self.channel = f"{namespace}:bus:{db}" if db else f"{namespace}:bus"
 
     def record(self, key: str) -> str:
         """Return the Redis key of a user key's record."""

@@ -2,8 +2,8 @@
 
 Different arguments have to give different keys, or one caller would get another one's value. So a
 colon inside a str is escaped, fields are parted by colons, None has a text that no str has, and an
-object without a stable text (whose ``repr`` is an address) is refused. Only a number and a str that
-is spelled like it share a key.
+object without a stable text (whose ``repr`` is an address) is refused. Values of two types that are
+written alike, such as ``7`` and ``"7"``, share a key.
 """
 
 from __future__ import annotations

@@ -152,7 +152,8 @@ class Bus:
                     await self._heartbeat(connection, pump)
             finally:
                 pump.cancel()
-                await asyncio.wait((pump,))
+                # It may have failed together with the rest: somebody has to look at its error.
+                await asyncio.gather(pump, return_exceptions=True)
         finally:
             await cut(connection)
 

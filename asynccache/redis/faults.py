@@ -35,12 +35,15 @@ _REFUSALS = (
     ReadOnlyError,  # it has become a replica: somebody else is to be asked
 )
 
+# Those for which redis-py has no class, or not in every release. BUSY: a script has been running
+# for seconds.
+_REFUSAL_CODES = ("BUSY ", "CLUSTERDOWN ", "MASTERDOWN ")
+
 
 def is_refusal(error: Exception) -> bool:
     """Tell whether an error is a server's answer that it serves nobody, or not us."""
-    # BUSY: a script has been running for seconds; redis-py has no class for it.
     return isinstance(error, _REFUSALS) or (
-        isinstance(error, ResponseError) and str(error).startswith("BUSY ")
+        isinstance(error, ResponseError) and str(error).startswith(_REFUSAL_CODES)
     )
 
 

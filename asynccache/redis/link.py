@@ -26,6 +26,10 @@ from asynccache.redis.transport import Command, Transport
 _log = logging.getLogger("asynccache")
 
 
+MOST_EXTENSIONS = 8
+"""A batch of many large values may take this many times ``op_timeout`` while its replies come."""
+
+
 @dataclass(slots=True)
 class _Attempt:
     """How far an operation has come; when it fails, this tells whose fault it was.
@@ -123,16 +127,32 @@ class Link:
             return attempt.replies
         packed = pool.pack(commands)
         try:
-            async with asyncio.timeout(self.settings.op_timeout), pool.lend() as connection:
+            async with (
+                asyncio.timeout(self.settings.op_timeout) as limit,
+                pool.lend() as connection,
+            ):
                 if stamp is not None and self.breaker.permit() != stamp:
                     raise self._given_up()  # while this call was waiting in line
                 attempt.asked_at = _now()
-                await self._ask(pool, connection, packed, attempt, retry=retry)
+                progress = self._extension(limit, attempt)
+                await self._ask(pool, connection, packed, attempt, progress, retry=retry)
         except faults.TRANSPORT_ERRORS as error:
-            raise self._failed(pool, error, attempt, stamp) from error
+            failure = self._failed(pool, error, attempt, stamp)
+            raise failure from (None if self._holds_password(str(error)) else error)
         if stamp is not None:
             self.breaker.success(stamp)
         return attempt.replies
+
+    def _extension(self, limit: asyncio.Timeout, attempt: _Attempt) -> Callable[[], None]:
+        """Return what puts off a deadline while replies come: it is for a Redis that is silent."""
+        op_timeout = self.settings.op_timeout
+        last = _now() + MOST_EXTENSIONS * op_timeout
+
+        def extend() -> None:
+            attempt.asked_at = _now()
+            limit.reschedule(min(attempt.asked_at + op_timeout, last))
+
+        return extend
 
     async def _ask(
         self,
@@ -140,12 +160,13 @@ class Link:
         connection: AbstractConnection,
         packed: Packed,
         attempt: _Attempt,
+        progress: Callable[[], None],
         *,
         retry: bool,
     ) -> None:
         attempt.reused = await pool.ready(connection)
         try:
-            await exchange(connection, packed, attempt.replies)
+            await exchange(connection, packed, attempt.replies, progress)
         except faults.TRANSPORT_ERRORS as error:
             may_retry = retry and attempt.reused and not attempt.replies
             if not may_retry or faults.is_refusal(error):
@@ -153,7 +174,7 @@ class Link:
             attempt.reused = False
             await cut(connection)
             await pool.ready(connection)
-            await exchange(connection, packed, attempt.replies)
+            await exchange(connection, packed, attempt.replies, progress)
 
     def _failed(
         self, pool: Pool, error: Exception, attempt: _Attempt, stamp: int | None
@@ -161,21 +182,24 @@ class Link:
         if self._phase == "closed":
             return CacheClosed("the link to Redis was closed during this call")
         self._note(error)
-        if faults.is_timeout(error):
+        self.unavailable += 1
+        if self._blames_redis(error, attempt):
             # Whatever swallowed this call, a frozen server or a dead route, swallows the next one
             # on any connection of that time: one full deadline each.
             pool.abort_idle()
-        if stamp is not None and self._blames_redis(error, attempt) and self.breaker.failure(stamp):
-            self._give_up()
-        self.unavailable += 1
+            if stamp is not None and self.breaker.failure(stamp):
+                self._give_up()
         return Unavailable(f"Redis at {self.settings.address} cannot be asked: {self.last_error}")
 
     def _blames_redis(self, error: Exception, attempt: _Attempt) -> bool:
         """Tell whether a failure is a reason to think that Redis is not there."""
         if attempt.asked_at is None:
             return False  # it waited in line here all the time
-        if isinstance(error, TimeoutError):  # our own deadline, of which the line may have taken
-            return _now() - attempt.asked_at >= self.settings.op_timeout / 2
+        if isinstance(error, TimeoutError):  # our own deadline
+            # Much less of it: the line has taken the rest. Much more: this loop stood still, and
+            # the reply may have been here all along.
+            deadline = self.settings.op_timeout
+            return deadline * 0.5 <= _now() - attempt.asked_at < deadline * 1.5
         # Idle connections die by themselves: only a new one tells anything about the server.
         return not attempt.reused or faults.is_refusal(error)
 
@@ -199,9 +223,13 @@ class Link:
             self.last_error = "no answer in time"
             return
         text = f"{type(error).__name__}: {error}"
-        # A server that does not know AUTH repeats its arguments.
-        password = self.settings.password
-        self.last_error = text.replace(password, "***") if password else text
+        if self._holds_password(text):
+            text = text.replace(str(self.settings.password), "***")
+        self.last_error = text
+
+    def _holds_password(self, text: str) -> bool:
+        """Tell whether the server has repeated the password: it does if it does not know AUTH."""
+        return self.settings.password is not None and self.settings.password in text
 
     def _usable_pool(self) -> Pool:
         if self._phase == "closed":

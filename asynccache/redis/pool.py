@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -25,6 +25,8 @@ from asynccache.redis.transport import Command
 
 _BATCH = 500
 """Commands in one write. The replies to them wait in the server's memory until all are read."""
+
+_REPLIES_PER_PROGRESS = 8
 
 Packed = list[tuple[list[bytes], int]]
 """Writes, each with the number of commands in it."""
@@ -164,8 +166,19 @@ async def send(connection: AbstractConnection, *command: str | bytes) -> None:
     await connection.send_command(*command, check_health=False)
 
 
-async def exchange(connection: AbstractConnection, packed: Packed, replies: list[Any]) -> None:
+async def exchange(
+    connection: AbstractConnection,
+    packed: Packed,
+    replies: list[Any],
+    on_progress: Callable[[], None] | None = None,
+) -> None:
     """Send packed commands and append their replies, as soon as they come.
+
+    Args:
+        connection: Carries them; connected.
+        packed: The commands.
+        replies: Takes the replies.
+        on_progress: Is called after every few replies.
 
     Raises:
         TRANSPORT_ERRORS: Redis could not be asked, or said so itself.
@@ -181,6 +194,8 @@ async def exchange(connection: AbstractConnection, packed: Packed, replies: list
                 # Its traceback would keep the frames, and so the replies, in a reference cycle.
                 reply = error.with_traceback(None)
             replies.append(reply)
+            if on_progress is not None and len(replies) % _REPLIES_PER_PROGRESS == 0:
+                on_progress()
 
 
 async def cut(connection: AbstractConnection) -> None:

@@ -82,7 +82,7 @@ class RedisSettings:
     # So that CLIENT LIST tells whose connections these are.
     client_name: str | None = "asynccache"
     connection_class: type[AbstractConnection] | None = field(default=None, repr=False)
-    connection_options: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    connection_options: Mapping[str, Any] = field(default_factory=dict, repr=False, hash=False)
 
     def __post_init__(self) -> None:
         for name in ("host", "username", "password", "unix_socket", "client_name"):

@@ -1,0 +1,101 @@
+"""Where Redis is: taken over from a client of the user."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import fakeredis
+import pytest
+import redis as redis_py
+from redis.asyncio import BlockingConnectionPool, Redis, RedisCluster, SSLConnection
+from redis.asyncio.sentinel import Sentinel
+
+from asynccache.errors import InvalidArgument
+from asynccache.redis.pool import make_connection
+from asynccache.redis.settings import RedisSettings
+
+SENTINEL = Sentinel([("h", 26379)])  # type: ignore[no-untyped-call]  # redis-py left it untyped
+
+
+def test_a_client_lends_its_address_and_credentials_only() -> None:
+    """What it decodes, retries and waits for is made for other work and stays with it."""
+    client = Redis(
+        host="h",
+        port=6380,
+        db=2,
+        username="me",
+        password="secret",
+        decode_responses=True,
+        socket_timeout=30,
+        health_check_interval=10,
+        protocol=3,
+        max_connections=7,
+        client_name="theirs",
+        socket_keepalive_options={1: 2},
+    )
+    settings = RedisSettings.from_client(client)
+    connection = make_connection(settings)
+
+    assert (settings.address, settings.db, settings.username) == ("h:6380", 2, "me")
+    assert settings.max_connections == 7
+    assert (connection.password, connection.username) == ("secret", "me")
+    assert (connection.socket_timeout, connection.socket_connect_timeout) == (None, 0.25)
+    assert connection.health_check_interval == 0
+    assert connection.protocol == 2
+    assert connection.client_name == "asynccache"
+    assert connection.encoder.decode_responses is False
+    assert vars(connection)["socket_keepalive_options"] == {1: 2}
+
+
+def test_a_client_with_tls_lends_its_certificates(tmp_path: Path) -> None:
+    """Its own kind of connection is used, with its own arguments."""
+    client = Redis.from_url("rediss://h", ssl_ca_certs="/etc/ca.pem", ssl_check_hostname=False)
+    connection = make_connection(RedisSettings.from_client(client))
+
+    assert isinstance(connection, SSLConnection)
+    assert connection.ca_certs == "/etc/ca.pem"
+    assert connection.check_hostname is False
+
+
+def test_a_client_on_a_socket_lends_its_path() -> None:
+    """The address shows the path."""
+    settings = RedisSettings.from_client(Redis(unix_socket_path="/run/redis.sock"))
+
+    assert settings.address == "/run/redis.sock"
+    assert vars(make_connection(settings))["path"] == "/run/redis.sock"
+
+
+def test_a_pool_of_the_user_is_read_too() -> None:
+    """It does not matter how the client was built."""
+    pool = BlockingConnectionPool.from_url("redis://:secret@h:6381/5", max_connections=50)
+    settings = RedisSettings.from_client(Redis(connection_pool=pool))
+
+    assert (settings.address, settings.db, settings.password) == ("h:6381", 5, "secret")
+    assert settings.max_connections == 20
+
+
+def test_a_fake_client_lends_its_fake_server() -> None:
+    """Tests of applications run on fakeredis, without any server."""
+    server = fakeredis.FakeServer()
+    settings = RedisSettings.from_client(fakeredis.FakeAsyncRedis(server=server))
+
+    assert vars(make_connection(settings))["_server"] is server
+
+
+@pytest.mark.parametrize(
+    ("client", "problem"),
+    [
+        (SENTINEL.master_for("mymaster"), "Redis Sentinel is not supported yet"),
+        (RedisCluster("h", 7000), "Redis Cluster is not supported yet"),
+        (redis_py.Redis(), "must be a redis.asyncio.Redis"),
+        ("redis://h", "got str"),
+        (None, "got NoneType"),
+    ],
+)
+def test_another_client_is_refused(client: Any, problem: str) -> None:
+    """The error says what is possible instead."""
+    with pytest.raises(InvalidArgument, match=problem) as caught:
+        RedisSettings.from_client(client)
+
+    assert caught.value.argument == "redis"
