@@ -8,7 +8,7 @@ from typing import Any, TypeVar, overload
 from asynccache.core.arguments import checked_callable, checked_key, seconds, wrong_type
 from asynccache.core.pattern import Pattern
 from asynccache.core.policy import Policy
-from asynccache.errors import InvalidArgument
+from asynccache.errors import DecodeError, InvalidArgument
 from asynccache.lifecycle import Lifecycle
 from asynccache.region import Region
 from asynccache.results import WriteResult
@@ -89,9 +89,17 @@ class Cache(Lifecycle):
             checked_key(key)
             raise
         if entry is not None:
-            if not entry.encoded and self._now() < entry.soft:
-                entry.hits += 1
-                return entry.value  # type: ignore[no-any-return]
+            if self._now() < entry.soft:
+                if not entry.encoded:
+                    entry.hits += 1
+                    return entry.value  # type: ignore[no-any-return]
+                try:
+                    decoded: T = self._decode(entry.value)
+                except DecodeError:
+                    pass  # `_held` deals with it
+                else:
+                    entry.hits += 1
+                    return decoded
             value: T | Missing = self._held(key)
             if not isinstance(value, Missing):
                 return value
@@ -99,16 +107,17 @@ class Cache(Lifecycle):
         return loaded
 
     @overload
-    async def get(self, key: str) -> Any | Missing: ...
+    async def get(self, key: str, *, policy: Policy | None = None) -> Any | Missing: ...
     @overload
-    async def get(self, key: str, default: D) -> Any | D: ...
-    async def get(self, key: str, default: Any = MISSING) -> Any:
+    async def get(self, key: str, default: D, *, policy: Policy | None = None) -> Any | D: ...
+    async def get(self, key: str, default: Any = MISSING, *, policy: Policy | None = None) -> Any:
         """Return a key's value, or a default, without loading.
 
         Args:
             key: The key.
             default: What to return when there is no fresh value. ``None`` is a value like any
                 other, so that the default default is ``MISSING``, which is false.
+            policy: How a value found in Redis is kept in this process, instead of the cache's.
 
         Raises:
             ArgumentTypeError: The key is not a str.
@@ -122,16 +131,21 @@ class Cache(Lifecycle):
         if entry is not None and not entry.encoded and self._now() < entry.soft:
             entry.hits += 1
             return entry.value
-        found = await self._running().reader.get([checked_key(key)])
+        resolved = self.resolve_policy(policy, None)
+        found = await self._running().reader.get([checked_key(key)], resolved)
         return found.get(key, default)
 
-    async def get_many(self, keys: Iterable[str]) -> dict[str, Any]:
+    async def get_many(
+        self, keys: Iterable[str], *, policy: Policy | None = None
+    ) -> dict[str, Any]:
         """Return the values of those keys that have one, in one round trip.
 
         Args:
             keys: The keys; repeated ones count once.
+            policy: How values found in Redis are kept in this process, instead of the cache's.
         """
-        return await self._running().reader.get(_checked_keys(keys))
+        resolved = self.resolve_policy(policy, None)
+        return await self._running().reader.get(_checked_keys(keys), resolved)
 
     async def get_or_load_many(
         self,
@@ -312,8 +326,8 @@ class Cache(Lifecycle):
     async def invalidate_pattern(self, pattern: str) -> WriteResult:
         """Remove the values of all keys that match a Redis glob, such as ``user:list:*``.
 
-        It visits every key of the namespace with SCAN, which takes Redis some milliseconds for
-        each ten thousand of them.
+        It visits every key of the Redis database with SCAN, some milliseconds of the server's time
+        for each ten thousand, four times over.
 
         Args:
             pattern: ``*``, ``?``, ``[abc]``, ``[^a]``, ``[a-z]``, and ``\\`` before a character

@@ -6,6 +6,7 @@ a gap. It drops the entries, poisons the fences of all that began earlier, and d
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -20,6 +21,8 @@ from asynccache.memory.engine import MemoryEngine
 from asynccache.memory.entry import FOREVER, Entry
 from asynccache.tasks import OwnedTasks
 from asynccache.types import MISSING, Missing
+
+logger = logging.getLogger("asynccache")
 
 
 class Held:
@@ -62,6 +65,7 @@ class FirstLevel:
     __slots__ = (
         "_clock",
         "_codec",
+        "_is_alone",
         "_max_staleness",
         "engine",
         "fences",
@@ -86,6 +90,7 @@ class FirstLevel:
         self._codec = codec
         self._clock = clock
         self._max_staleness = max_staleness
+        self._is_alone = max_staleness == FOREVER
 
     def get(self, key: str) -> Any | Missing:
         """Return the value of a key that may be served now, or MISSING."""
@@ -141,7 +146,12 @@ class FirstLevel:
         Raises:
             EncodeError: It has to be encoded and cannot be, or what was encoded cannot be decoded.
         """
-        if policy.share or is_immutable(value):
+        if policy.share:
+            return Held(value, None)
+        if is_immutable(value):
+            if self._is_alone:
+                # With Redis it would have to be encoded: what works in a test works in production.
+                self._codec.encode(value)
             return Held(value, None)
         if payload is None:
             payload = self._codec.encode(value)
@@ -184,10 +194,16 @@ class FirstLevel:
             since=since,
             left=left,
             # Without Redis there is nothing to ask again: the value lives for its whole ttl.
-            l1_ttl=None if self._max_staleness == FOREVER else policy.l1_ttl,
+            l1_ttl=None if self._is_alone else policy.l1_ttl,
             proven=asof + self._max_staleness,
         )
-        self.engine.put(entry, self._clock.monotonic())
+        try:
+            self.engine.put(entry, self._clock.monotonic())
+        except Exception:
+            # The user's weigher. The value is good, and whoever waits for it shall have it; the
+            # one that it replaces is not.
+            self.engine.delete(key)
+            logger.exception("%r is not kept in L1: its weigher failed", key)
 
     def forget(self, keys: Sequence[str], *, spare: Fence | None = None) -> None:
         """Drop some keys and overtake everything that began earlier, but for one operation."""

@@ -74,6 +74,7 @@ class Lifecycle:
         # What an L1 hit touches, as near as can be.
         self._lookup = self._new_engine().lookup
         self._now = self._configuration.clock.monotonic
+        self._decode = self._configuration.codec.decode
         self._runtime: Runtime | None = None
         self._started = False
 
@@ -85,13 +86,17 @@ class Lifecycle:
         Raises:
             UsageError: It is running already.
         """
-        if self._started:
+        if self._started and self._runtime is not None and not self._runtime.is_orphaned:
             raise UsageError(f"the cache {self.name!r} is running already; start it once")
-        self._started = True
         engine = self._new_engine()
-        self._runtime = Runtime(self._configuration, engine)
+        runtime = self._runtime = Runtime(self._configuration, engine)
+        self._started = True
         self._lookup = engine.lookup
-        await self._runtime.start()
+        try:
+            await runtime.start()
+        except BaseException:
+            await self.close()
+            raise
         return self
 
     async def __aexit__(
@@ -103,11 +108,27 @@ class Lifecycle:
         await self.close()
 
     async def close(self) -> None:
-        """End the cache: wait for its loads, tell Redis what is unsaid, end every task."""
-        if self._started and self._runtime is not None:
-            try:
-                await self._runtime.close()
-            finally:
+        """End the cache: wait for its loads, tell Redis what is unsaid, end every task.
+
+        Loads that have not ended after ``shutdown_timeout`` are cancelled, and those who wait for
+        them get `CacheClosed`. Closing a cache that is not running does nothing.
+
+        Raises:
+            WrongLoop: It runs in another event loop.
+        """
+        runtime = self._runtime
+        if runtime is None or not self._started:
+            return
+        if runtime.is_orphaned:
+            runtime.abandon()
+            self._started = False
+            return
+        runtime.check_place()
+        try:
+            await runtime.close()
+        finally:
+            # Somebody else may have closed it too, and started it again.
+            if self._runtime is runtime:
                 self._started = False
 
     @asynccontextmanager
@@ -201,7 +222,10 @@ def _secret_bytes(secret: str | bytes | None) -> bytes:
         return b""
     if not isinstance(secret, str | bytes):
         raise wrong_type("secret", secret, "str or bytes")
-    encoded = secret.encode() if isinstance(secret, str) else secret
+    try:
+        encoded = secret.encode() if isinstance(secret, str) else secret
+    except UnicodeEncodeError:
+        raise InvalidArgument("secret", "must be encodable as UTF-8; or give bytes") from None
     if len(encoded) < 16:
         raise InvalidArgument("secret", "must be at least 16 bytes, for example from os.urandom")
     return encoded

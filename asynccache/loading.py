@@ -67,7 +67,7 @@ class LoadRun:
         self._deliver: Deliver[Held | Missing]
         self._fence: Fence
         self._open = set(keys)  # those without a value so far
-        self._stale: dict[str, Any] = {}
+        self._stale: dict[str, tuple[Any, float]] = {}  # values, and until when they may be used
         self._looked_at: dict[str, object] = {}
 
     async def get_or_load(
@@ -147,7 +147,7 @@ class LoadRun:
             self._install(key, held, reading.left, asof=asof, since=asof)
             self._settle(key, held)
         elif isinstance(reading, Stale):
-            self._stale[key] = reading.value
+            self._stale[key] = (reading.value, asof + reading.left.grace)
 
     async def _load_in_turn(self, pending: list[str], second: SecondLevel) -> None:
         """Load the keys whose lease is granted; wait for the others' loads, up to a limit."""
@@ -287,11 +287,12 @@ class LoadRun:
 
     def _stand_in(self, keys: Sequence[str]) -> bool:
         """Answer a failed load with stale values, if there is one for every key."""
+        now = self._levels.clock.monotonic()
         stale: dict[str, Any] = {}
         for key in keys:
+            value, until = self._stale.get(key, (MISSING, 0.0))
             # What was read from L2 may have been invalidated since; L1 has dropped what was.
-            value = self._stale.get(key, MISSING) if self._fence.intact(key) else MISSING
-            if value is MISSING:
+            if now >= until or not self._fence.intact(key):
                 value = self._levels.first.stale(key)
             if value is MISSING:
                 return False

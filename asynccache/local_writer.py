@@ -30,8 +30,8 @@ class OneLevelWriter:
         """Store values."""
         held = {key: self._first.hold(value, policy) for key, value in values.items()}
         now = self._levels.clock.monotonic()
-        self._first.forget(list(values))
         for key, each in held.items():
+            self._overtake(key)
             lifetime = policy.lifetime(self._levels.random())
             self._first.install(key, each, left=lifetime, policy=policy, asof=now, since=now)
         return WriteResult(acknowledged=True, affected=len(held))
@@ -80,9 +80,10 @@ class OneLevelWriter:
     async def expire(self, keys: Sequence[str]) -> WriteResult:
         """End the freshness of keys."""
         now = self._levels.clock.monotonic()
-        fresh = {key: entry for key in keys if (entry := self._fresh(key)) is not None}
-        for key, entry in fresh.items():
+        fresh = [entry for key in keys if (entry := self._fresh(key)) is not None]
+        for key in keys:
             self._overtake(key)
+        for entry in fresh:
             entry.soft = entry.expiry = now
             entry.hard = now + entry.grace
         return WriteResult(acknowledged=True, affected=len(fresh))
@@ -103,6 +104,6 @@ class OneLevelWriter:
         return entry
 
     def _overtake(self, key: str) -> None:
-        """Let no load that began earlier store over a change that keeps the entry."""
+        """Let no load that began earlier store over a change that does not drop the entry."""
         self._first.loads.detach(key)
         self._first.fences.poison([key])

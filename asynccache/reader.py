@@ -23,15 +23,18 @@ class Reader:
 
     Args:
         levels: Where values are.
-        policy: How values found by a read that does not load are kept in L1.
     """
 
-    def __init__(self, levels: Levels, policy: Policy) -> None:
+    def __init__(self, levels: Levels) -> None:
         self._levels = levels
-        self._policy = policy
 
-    async def get(self, keys: Sequence[str]) -> dict[str, Any]:
-        """Return the values of the keys that are there, without loading."""
+    async def get(self, keys: Sequence[str], policy: Policy) -> dict[str, Any]:
+        """Return the values of the keys that are there, without loading.
+
+        Args:
+            keys: The keys.
+            policy: How values found in Redis are kept in L1.
+        """
         first = self._levels.first
         values: dict[str, Any] = {}
         flights: dict[str, Flight[Held | Missing]] = {}
@@ -50,7 +53,7 @@ class Reader:
         elif to_read:
 
             async def read(deliver: Deliver[Held | Missing], overtaken: Collection[str]) -> None:
-                await self._read(to_read, second, deliver, overtaken)
+                await self._read(to_read, second, policy, deliver, overtaken)
 
             flights |= first.reads.start(to_read, read, cancel_abandoned=False)
         values |= await self._arrivals(flights)
@@ -60,6 +63,7 @@ class Reader:
         self,
         keys: Sequence[str],
         second: SecondLevel,
+        policy: Policy,
         deliver: Deliver[Held | Missing],
         overtaken: Collection[str],
     ) -> None:
@@ -75,10 +79,10 @@ class Reader:
             for key, raw in zip(usable, raws, strict=False):
                 reading = levels.interpret(key, raw)
                 if isinstance(reading, Fresh):
-                    held = levels.first.hold(reading.value, self._policy, reading.payload)
+                    held = levels.first.hold(reading.value, policy, reading.payload)
                     if fence.intact(key) and key not in overtaken:
                         levels.first.install(
-                            key, held, left=reading.left, policy=self._policy, asof=asof, since=asof
+                            key, held, left=reading.left, policy=policy, asof=asof, since=asof
                         )
                     found.add(key)
                     deliver(key, held)

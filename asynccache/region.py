@@ -23,8 +23,10 @@ class RegionCache(Protocol):
     @property
     def codec(self) -> Codec: ...
 
-    async def get(self, key: str) -> Any: ...
-    async def get_many(self, keys: Iterable[str]) -> dict[str, Any]: ...
+    async def get(self, key: str, *, policy: Policy | None = None) -> Any: ...
+    async def get_many(
+        self, keys: Iterable[str], *, policy: Policy | None = None
+    ) -> dict[str, Any]: ...
     async def set(self, key: str, value: Any, *, policy: Policy | None = None) -> WriteResult: ...
     async def set_many(
         self, values: Mapping[str, Any], *, policy: Policy | None = None
@@ -95,13 +97,13 @@ class Region(Generic[K, T]):
 
     async def find(self, id_: K) -> T | None:
         """Return the value of an id, or None, without loading."""
-        value = await self._cache.get(self.key(id_))
+        value = await self._cache.get(self.key(id_), policy=self._policy)
         return None if value is MISSING else cast("T", value)
 
     async def get_many(self, ids: Iterable[K]) -> dict[K, T]:
         """Return the values of those ids that have one, in one round trip, without loading."""
         keys = self._keys(ids)
-        found = await self._cache.get_many(keys.values())
+        found = await self._cache.get_many(keys.values(), policy=self._policy)
         return {id_: found[key] for id_, key in keys.items() if key in found}
 
     async def set(self, id_: K, value: T) -> WriteResult:

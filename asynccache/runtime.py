@@ -101,7 +101,8 @@ class Runtime:
             counters=self._counters,
             tasks=self._tasks,
         )
-        self.reader = Reader(levels, configuration.policy)
+        engine.on_pending = self._tell_removals_soon
+        self.reader = Reader(levels)
         self.writer: Writer = (
             OneLevelWriter(levels) if self._second is None else TwoLevelWriter(levels, self._second)
         )
@@ -135,6 +136,23 @@ class Runtime:
         else:
             self.first.forget(keys)
 
+    def _tell_removals_soon(self) -> None:
+        # Not at once: the listener is the user's, and may call the cache.
+        if not self._loop.is_closed():
+            self._loop.call_soon(self._tell_removals)
+
+    def _tell_removals(self) -> None:
+        try:
+            self.first.engine.drain_removals()
+        except Exception:
+            logger.exception("on_removal raised")
+            self._tell_removals_soon()
+
+    @property
+    def is_orphaned(self) -> bool:
+        """Its process or event loop has gone, and everything that runs in it: a fork, a crash."""
+        return os.getpid() != self._pid or self._loop.is_closed()
+
     async def start(self) -> None:
         """Start what runs in the background. Redis need not be there."""
         _running.add(self)
@@ -155,7 +173,9 @@ class Runtime:
             if self._second is not None:
                 unsaid = await self._second.replay.flush(patience)
                 if unsaid:
-                    logger.error("closed with %d invalidations that Redis was not told", unsaid)
+                    logger.warning(
+                        "closed with %d keys of which Redis may hold older values", unsaid
+                    )
                 await self._tasks.finish(patience)
         finally:
             self.first.loads.end_all()
@@ -165,6 +185,12 @@ class Runtime:
                 await self._link.close()
             _running.discard(self)
 
+    def abandon(self) -> None:
+        """Be closed, where there is nothing to wait for: see `is_orphaned`."""
+        self._closed = True
+        self.first.close_until_proven()
+        _running.discard(self)
+
     def check_usable(self) -> None:
         """Refuse use after the end, from another event loop, and in a forked child.
 
@@ -173,17 +199,22 @@ class Runtime:
             WrongLoop: This is not the loop that it was started in.
             WrongProcess: This is not the process that it was started in.
         """
-        name = self._configuration.name
         if self._closed:
-            raise CacheClosed(f"the cache {name!r} is closed")
-        if asyncio.get_running_loop() is not self._loop:
-            raise WrongLoop(
-                f"the cache {name!r} was started in another event loop; make one cache per loop"
-            )
+            raise CacheClosed(f"the cache {self._configuration.name!r} is closed")
+        self.check_place()
+
+    def check_place(self) -> None:
+        """Refuse use from another event loop, and in a forked child. See `check_usable`."""
+        name = self._configuration.name
+        # A forked child has another loop too, but that is not what is wrong.
         if os.getpid() != self._pid:
             raise WrongProcess(
                 f"the cache {name!r} was started before this process was forked; start it in the "
                 "worker, for example with lifespan=cache.lifespan"
+            )
+        if asyncio.get_running_loop() is not self._loop:
+            raise WrongLoop(
+                f"the cache {name!r} was started in another event loop; make one cache per loop"
             )
 
     # What the bus hears.

@@ -70,7 +70,7 @@ class OwnedTasks:
             except asyncio.CancelledError:
                 self._cancel(pending)
                 raise
-        return sum(not task.done() for task in self._tasks)
+        return sum(not task.done() for task in pending)
 
     def _cancel(self, tasks: Iterable[asyncio.Task[Any]]) -> None:
         self.cancelling = True

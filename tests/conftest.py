@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from asynccache import Cache, ManualClock
+from tests.support.loading import TASK_FACTORIES
 from tests.support.redis_server import RedisServer
 
 
@@ -60,3 +61,11 @@ async def cache(clock: ManualClock, complaints: list[dict[str, Any]]) -> AsyncIt
         yield running
     named = {task.get_name() for task in asyncio.all_tasks() - before}
     assert [name for name in named if name.startswith("asynccache")] == []
+
+
+@pytest.fixture(params=TASK_FACTORIES, ids=lambda factory: "eager" if factory else "usual")
+async def task_factory(request: pytest.FixtureRequest) -> AsyncIterator[None]:
+    """The test runs with the usual tasks, and with eager ones where there are any."""
+    asyncio.get_running_loop().set_task_factory(request.param)
+    yield
+    asyncio.get_running_loop().set_task_factory(None)

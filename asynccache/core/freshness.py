@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
 from asynccache.core.policy import Lifetime
-from asynccache.core.record import PERSISTENT, RecordFormat
+from asynccache.core.record import RecordFormat
 from asynccache.errors import DecodeError
 
 
@@ -64,7 +64,7 @@ def interpret(
         return Miss()
     if not isinstance(raw, bytes) or not isinstance(pttl, int):
         return Miss(damaged="wrong Redis type")
-    if pttl < PERSISTENT:  # it expired between the two commands
+    if pttl == -2:  # it expired between the two commands
         return Miss()
     try:
         record = records.unpack(identity, raw)

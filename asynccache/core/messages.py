@@ -19,7 +19,8 @@ from asynccache.errors import DecodeError
 
 VERSION = 1
 KEYS_PER_MESSAGE = 512
-"""Bounds one message to some tens of kB; Redis copies it once per listener."""
+CHARACTERS_PER_MESSAGE = 32_768
+"""Bounds on one message, of which Redis makes a copy for each listener."""
 
 _LONGEST_SEQUENCE_DIGITS = 19
 
@@ -55,8 +56,17 @@ class Message:
 
 def forget_keys(origin: bytes, keys: Sequence[str]) -> Iterator[Message]:
     """Yield the messages that make others forget keys, of bounded size."""
-    for start in range(0, len(keys), KEYS_PER_MESSAGE):
-        yield Message(origin, Kind.FORGET_KEYS, tuple(keys[start : start + KEYS_PER_MESSAGE]))
+    gathered: list[str] = []
+    characters = 0
+    for key in keys:
+        characters += len(key)
+        too_many = len(gathered) == KEYS_PER_MESSAGE or characters > CHARACTERS_PER_MESSAGE
+        if gathered and too_many:
+            yield Message(origin, Kind.FORGET_KEYS, tuple(gathered))
+            gathered, characters = [], len(key)
+        gathered.append(key)
+    if gathered:
+        yield Message(origin, Kind.FORGET_KEYS, tuple(gathered))
 
 
 def unpack(data: object) -> tuple[int, Message]:

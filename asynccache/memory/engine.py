@@ -56,6 +56,7 @@ class MemoryEngine:
         ArgumentTypeError: An argument has the wrong type.
         InvalidArgument: A bound is less than 1.
 
+    ``on_pending``, where it is set, is called when there is something to be told to ``on_removal``.
     ``lookup(key)`` is the dict's own ``get``, the same for as long as the engine lives: it returns
     the `Entry` or None, and its caller compares ``soft`` and adds to ``hits``.
     """
@@ -72,6 +73,7 @@ class MemoryEngine:
         "_weigher",
         "_weight",
         "lookup",
+        "on_pending",
     )
 
     def __init__(
@@ -98,6 +100,7 @@ class MemoryEngine:
         self._rejected = 0
         self._entries: OrderedDict[str, Entry] = OrderedDict()
         self.lookup: Callable[[str], Entry | None] = self._entries.get
+        self.on_pending: Callable[[], None] | None = None
 
     def put(self, entry: Entry, now: float) -> bool:
         """Hold an entry, replacing the one with its key.
@@ -202,8 +205,11 @@ class MemoryEngine:
         return True
 
     def _note(self, entry: Entry, cause: RemovalCause) -> None:
-        if self._on_removal is not None:
-            self._removals.append((entry.key, entry.value, cause))
+        if self._on_removal is None:
+            return
+        if not self._removals and self.on_pending is not None:
+            self.on_pending()
+        self._removals.append((entry.key, entry.value, cause))
 
 
 def _checked_weight(weight: int) -> int:

@@ -233,8 +233,9 @@ class Bus:
         if self._last is not None and number > self._last + 1:
             self._listener.gap(f"{number - self._last - 1} messages are missing")
         self._last = max(self._last or 0, number)
-        if message.origin != self._origin:
+        if message.kind is Kind.PROBE:
+            if message.origin == self._origin and message.texts == (self._probe,):
+                self._proved.set()
+        elif message.origin != self._origin:
             self.received += 1
             self._listener.invalidated(message)
-        elif message.kind is Kind.PROBE and message.texts == (self._probe,):
-            self._proved.set()

@@ -1,6 +1,7 @@
 """The link to one Redis server: one deadline for everything, and no waiting for a dead one.
 
-An operation may wait for a connection, connect, send and read, all within ``op_timeout``. Who meets
+An operation may wait for a connection, connect, send and read, all within ``op_timeout``; only a
+large batch may take longer, as long as its replies keep coming. Who meets
 an outage first pays that much once and opens the breaker; after that every call fails at once,
 while a background task, the prober, asks until Redis answers.
 """

@@ -48,7 +48,7 @@ class RedisSettings:
         tls_cert_file: A certificate to show to the server.
         tls_key_file: Its key, if that is not in the same file.
         op_timeout: Seconds that one operation may take, waiting for a connection, connecting and
-            a second attempt included.
+            a second attempt included; put off only while the replies of a large batch come.
         connect_timeout: Seconds of them that connecting may take.
         max_connections: How many connections there are at most; calls beyond them wait.
         client_name: The name that CLIENT LIST shows; None: none.

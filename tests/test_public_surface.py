@@ -1,0 +1,152 @@
+"""The public names and signatures. A change here is a change of what users' programs rely on."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+import asynccache
+
+NAMES = {
+    # the cache, and what it is made with
+    *("Cache", "Clock", "Codec", "ManualClock", "MsgpackCodec", "Policy", "RedisSettings"),
+    *("RemovalCause", "SystemClock"),
+    # ways to use it
+    *("BoundCachedFunction", "CachedFunction", "Region", "cached"),
+    *("cache_of", "combine_lifespans", "get_cache", "named_cache"),
+    # what it answers
+    *("MISSING", "Missing", "Statistics", "WriteResult"),
+    # what it raises
+    *("ArgumentTypeError", "AsyncCacheError", "CacheClosed", "DecodeError", "EncodeError"),
+    *("InvalidArgument", "LoadCancelled", "LoadTimeout", "NotStarted", "NotWired"),
+    *("RecursiveLoad", "Unavailable", "UsageError", "WrongLoop", "WrongProcess"),
+}
+
+SIGNATURES = {
+    "Cache": (
+        "url, *, redis, namespace, name, policy, codec, max_entries, max_bytes, weigher,"
+        " on_removal, max_staleness, shutdown_timeout, secret, clock"
+    ),
+    "Cache.add": "key, value, *, ttl, policy",
+    "Cache.clear": "",
+    "Cache.close": "",
+    "Cache.delete": "key",
+    "Cache.delete_many": "keys",
+    "Cache.expire": "key",
+    "Cache.get": "key, default, *, policy",
+    "Cache.get_many": "keys, *, policy",
+    "Cache.get_or_load": "key, loader, *, ttl, policy",
+    "Cache.get_or_load_many": "keys, load_missing, *, ttl, policy",
+    "Cache.incr": "key, amount, *, ttl, policy",
+    "Cache.invalidate_pattern": "pattern",
+    "Cache.lifespan": "app",
+    "Cache.refresh": "key, loader, *, ttl, policy",
+    "Cache.region": "prefix, type_, *, loader, ttl, policy",
+    "Cache.set": "key, value, *, ttl, policy",
+    "Cache.set_many": "values, *, ttl, policy",
+    "Cache.statistics": "",
+    "Cache.touch": "key, *, ttl, policy",
+    "CachedFunction.invalidate": "*args, **kwargs",
+    "CachedFunction.key": "*args, **kwargs",
+    "CachedFunction.refresh": "*args, **kwargs",
+    "ManualClock": "start",
+    "ManualClock.advance": "seconds",
+    "ManualClock.monotonic": "",
+    "Policy": "*, ttl, l1_ttl, grace, jitter, share, load_timeout, cancel_abandoned",
+    "RedisSettings.from_client": "redis",
+    "RedisSettings.from_environment": "prefix",
+    "RedisSettings.from_url": "url",
+    "Region.clear": "",
+    "Region.delete": "id_",
+    "Region.delete_many": "ids",
+    "Region.expire": "id_",
+    "Region.find": "id_",
+    "Region.get": "id_",
+    "Region.get_many": "ids",
+    "Region.key": "id_",
+    "Region.refresh": "id_",
+    "Region.set": "id_, value",
+    "Region.set_many": "values",
+    "cache_of": "connection, name",
+    "cached": "cache, template, *, ttl, policy",
+    "combine_lifespans": "*lifespans",
+    "get_cache": "connection",
+    "named_cache": "name",
+}
+
+INTERNAL = {"Cache.load_registered", "Cache.resolve_policy"}
+"""Without an underscore because other modules of the package call them."""
+
+
+def resolved(path: str) -> Callable[..., Any]:
+    """Return the function or class of a dotted path, a method bound as its users call it."""
+    first, _, method = path.partition(".")
+    owner = getattr(asynccache, first)
+    if not method:
+        return owner  # type: ignore[no-any-return]  # getattr is untyped
+    found = inspect.getattr_static(owner, method)
+    bound = found.__func__ if isinstance(found, classmethod | staticmethod) else found
+    return bound.__get__(object())  # type: ignore[no-any-return]  # so is getattr_static
+
+
+def parameters(function: Callable[..., Any]) -> str:
+    """Return the names of a function's parameters as one would write them, ``*`` included."""
+    signature = inspect.signature(function)
+    bare = [
+        parameter.replace(default=inspect.Parameter.empty, annotation=inspect.Parameter.empty)
+        for parameter in signature.parameters.values()
+    ]
+    return str(signature.replace(parameters=bare, return_annotation=signature.empty))[1:-1]
+
+
+def test_the_public_names_are_these() -> None:
+    """Nothing is exported by accident, and nothing that was public is lost."""
+    visible = {
+        name
+        for name, value in vars(asynccache).items()
+        if not name.startswith("_") and not isinstance(value, ModuleType) and name != "annotations"
+    }
+
+    assert set(asynccache.__all__) == visible == NAMES
+    assert len(asynccache.__all__) == len(NAMES)
+
+
+@pytest.mark.parametrize("path", SIGNATURES)
+def test_signature(path: str) -> None:
+    """A public function takes these arguments, by these names."""
+    assert parameters(resolved(path)) == SIGNATURES[path]
+
+
+@pytest.mark.parametrize("name", ["Cache", "CachedFunction", "ManualClock", "Region"])
+def test_every_public_method_is_pinned(name: str) -> None:
+    """A new method is added to the table with its signature."""
+    owner = getattr(asynccache, name)
+    methods = {
+        f"{name}.{method}"
+        for method in dir(owner)
+        if not method.startswith("_") and callable(getattr(owner, method))
+    }
+
+    assert methods - INTERNAL == {path for path in SIGNATURES if path.startswith(f"{name}.")}
+
+
+@pytest.mark.parametrize("path", [*sorted(NAMES - {"MISSING"}), *SIGNATURES])
+def test_everything_public_is_explained(path: str) -> None:
+    """Each public class and function has a docstring of its own."""
+    assert resolved(path).__doc__
+
+
+def test_the_reference_has_every_public_name() -> None:
+    """The API page shows each name; the errors come as one module."""
+    page = Path(__file__).parents[1] / "docs" / "pages" / "api.md"
+    shown = set(re.findall(r"^::: asynccache\.(\w+)$", page.read_text(encoding="utf-8"), re.M))
+    errors = {name for name in NAMES if getattr(asynccache.errors, name, None)}
+
+    assert "errors" in shown
+    assert NAMES - errors - shown == set()
