@@ -146,6 +146,8 @@ class FirstLevel:
         Raises:
             EncodeError: It has to be encoded and cannot be, or what was encoded cannot be decoded.
         """
+        if value is MISSING:
+            raise EncodeError("value", Missing, "it stands for no value; store None, or delete")
         if policy.share:
             return Held(value, None)
         if is_immutable(value):

@@ -169,7 +169,7 @@ class Flight(Generic[T]):
             blocked.block_on(self.loading)
         waiter: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         if self.done:
-            self._settle(waiter, self._error and _copy_of(self._error))
+            self._settle(waiter, self._error and copy_of(self._error))
         self._waiters.add(waiter)
         return waiter
 
@@ -196,7 +196,7 @@ class Flight(Generic[T]):
         own: BaseException = error
         for waiter in self._waiters:
             self._settle(waiter, own)
-            own = _copy_of(error)
+            own = copy_of(error)
 
     def _settle(self, waiter: asyncio.Future[T], error: BaseException | None) -> None:
         if waiter.done():
@@ -217,7 +217,7 @@ def inside_loader() -> bool:
     return _current.get() is not None
 
 
-def _copy_of(error: BaseException) -> BaseException:
+def copy_of(error: BaseException) -> BaseException:
     """Return an exception of the same type, contents and traceback.
 
     Raising one object in several tasks would show each of them the others' frames, context and

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias, TypeVar
 
 from asynccache.clock import Clock
 from asynccache.errors import CacheClosed, LoadCancelled
-from asynccache.flight import Flight, Loading
+from asynccache.flight import Flight, Loading, copy_of
 from asynccache.tasks import OwnedTasks
 
 T = TypeVar("T")
@@ -93,10 +93,12 @@ class FlightTable:
                 self._detach(flights)
                 self._running.difference_update(flights.values())
                 cancelled = _is_cancelled_task(error)
+                closed = cancelled and self._tasks.cancelling
+                own = error
                 for key, flight in flights.items():
                     if not flight.done:
-                        closed = cancelled and self._tasks.cancelling
-                        flight.fail(_for_waiters(error, key, closed=closed))
+                        flight.fail(_for_waiters(own, key, closed=closed))
+                        own = copy_of(error)
                 if cancelled or not isinstance(error, Exception | asyncio.CancelledError):
                     raise
             finally:

@@ -56,6 +56,9 @@ class Lifecycle:
     ) -> None:
         if policy is not None and not isinstance(policy, Policy):
             raise wrong_type("policy", policy, "a Policy")
+        for given, argument, method in ((codec, "codec", "decode"), (clock, "clock", "monotonic")):
+            if given is not None and not callable(getattr(given, method, None)):
+                raise wrong_type(argument, given, f"an object with a method {method!r}, or None")
         settings = _redis_settings(url, redis)
         self._configuration = Configuration(
             name=checked_key(name, "name"),

@@ -134,9 +134,10 @@ class Reader:
             if flight is None:
                 flight = self._start([key], load_one, policy, registered, refresh=refresh)[key]
             held = await flight.wait()
-            # A bulk load that was joined may have had no value for the key: load it after all.
             if held is not MISSING:
                 return self._levels.first.take(held)
+            # A bulk load that was joined had no value for the key: load it after all.
+            loads.joined -= 1
 
     async def load_many(
         self, keys: Sequence[str], loader: BulkLoader, policy: Policy, *, registered: bool
@@ -149,6 +150,13 @@ class Reader:
             policy: How they are kept and loaded.
             registered: The loader outlives the call: its load may finish without waiters.
         """
+
+        async def load_missing(keys: list[str]) -> Mapping[str, Any]:
+            awaitable = loader(keys)
+            if not isawaitable(awaitable):
+                raise wrong_type("load_missing", awaitable, "a function that returns an awaitable")
+            return await awaitable
+
         first = self._levels.first
         values: dict[str, Any] = {}
         flights: dict[str, Flight[Held | Missing]] = {}
@@ -162,7 +170,7 @@ class Reader:
             else:
                 to_load.append(key)
         if to_load:
-            flights |= self._start(to_load, loader, policy, registered)
+            flights |= self._start(to_load, load_missing, policy, registered)
         values |= await self._arrivals(flights)
         return {key: values[key] for key in dict.fromkeys(keys) if key in values}
 
