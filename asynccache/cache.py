@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, TypeVar, overload
 
-from asynccache.core.arguments import checked_callable, checked_key, seconds, wrong_type
+from asynccache.core.arguments import (
+    LONGEST_SECONDS,
+    checked_callable,
+    checked_key,
+    seconds,
+    wrong_type,
+)
 from asynccache.core.pattern import Pattern
 from asynccache.core.policy import Policy
 from asynccache.errors import DecodeError, InvalidArgument
@@ -66,6 +72,7 @@ class Cache(Lifecycle):
         However many callers ask for one key at once, the loader runs once in this process, and
         once in the fleet while Redis can be asked. It runs in a task of the cache's own, which
         does not see the caller's context variables. No failure of Redis is raised.
+        A value that this process holds is returned without a look at ``loader`` and ``policy``.
 
         Args:
             key: The key: 1 to 8,192 characters.
@@ -81,7 +88,7 @@ class Cache(Lifecycle):
             RecursiveLoad: A loader waits for its own key.
             Exception: Whatever the loader raised.
         """
-        if ttl is not None and (ttl.__class__ is not int or ttl <= 0):
+        if ttl is not None and (ttl.__class__ is not int or not 0 < ttl <= LONGEST_SECONDS):
             seconds(ttl, "ttl")
         try:
             entry = self._lookup(key)
@@ -412,7 +419,7 @@ class Cache(Lifecycle):
 def _checked_keys(keys: Iterable[str]) -> list[str]:
     if isinstance(keys, str) or not isinstance(keys, Iterable):
         raise wrong_type("keys", keys, "several str, in a list or another iterable")
-    return [checked_key(key, "keys") for key in dict.fromkeys(keys)]
+    return list(dict.fromkeys(checked_key(key, "keys") for key in keys))
 
 
 def _not_a_loader(loader: object) -> Exception:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import functools
 import inspect
+import sys
 import typing
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
+from types import MethodType, SimpleNamespace
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
 from asynccache.cache import Cache
@@ -33,6 +35,10 @@ def cached(
     The types in its return annotation are made known to the codec. The function is a registered
     loader: its load finishes, and is kept, even when the caller who started it has gone.
 
+    ``@staticmethod`` and ``@classmethod`` go above ``@cached``. Of a class method only the call is
+    cached for sure: from Python 3.13 on, ``key``, ``invalidate`` and ``refresh`` of a class method
+    are not bound to its class.
+
     Args:
         cache: Where to keep the results.
         template: The key: ``"user:{user_id}"``, or ``"{user.tenant}:user:{user.id}"``. It should
@@ -56,9 +62,14 @@ def cached(
 class CachedFunction(Generic[P, T]):
     """An async function whose results are cached. Made by `cached`."""
 
+    __name__: str
+
     def __init__(
         self, cache: Cache, template: str, function: Callable[P, Awaitable[T]], policy: Policy
     ) -> None:
+        if isinstance(function, staticmethod | classmethod):
+            kind = type(function).__name__
+            raise wrong_type("function", function, f"an async def function: put @{kind} above this")
         if not inspect.iscoroutinefunction(inspect.unwrap(function)):
             raise wrong_type("function", function, "an async def function or method")
         self._cache = cache
@@ -69,6 +80,8 @@ class CachedFunction(Generic[P, T]):
         self._check_arguments()
         self._register_result()
         functools.update_wrapper(self, function)
+        if sys.version_info >= (3, 12):
+            inspect.markcoroutinefunction(self)
 
     async def __call__(self, *args: P.args, **kwargs: P.kwargs) -> T:
         """Return the result for some arguments, calling the function if need be."""
@@ -121,12 +134,16 @@ class CachedFunction(Generic[P, T]):
                 )
 
     def _register_result(self) -> None:
+        function = inspect.unwrap(self._function)
+        # The others may name what is imported for type checkers only.
+        result = {"return": getattr(function, "__annotations__", {}).get("return")}
         try:
-            hints = typing.get_type_hints(self._function)
-        except Exception:  # noqa: BLE001 - any name in any annotation may be undefined at run time
+            hints = typing.get_type_hints(
+                SimpleNamespace(__annotations__=result), getattr(function, "__globals__", {})
+            )
+        except Exception:  # noqa: BLE001 - the annotation may be any expression
             return
-        if "return" in hints:
-            self._cache.codec.register_hint(hints["return"])
+        self._cache.codec.register_hint(hints["return"])
 
     def __repr__(self) -> str:
         name = getattr(self._function, "__qualname__", repr(self._function))
@@ -142,9 +159,21 @@ class BoundCachedFunction(Generic[P, T]):
         self._cached = cached_function
         self.__self__ = instance
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, T]:
+    @property
+    def __wrapped__(self) -> Callable[P, Awaitable[T]]:
+        """The method itself; by it ``inspect.signature`` knows the arguments."""
+        method: Callable[P, Awaitable[T]] = MethodType(self._cached._function, self.__self__)
+        return method
+
+    @property
+    def __name__(self) -> str:
+        """The method's name."""
+        return self._cached.__name__
+
+    # Not a function that returns a coroutine: frameworks would run that in a thread.
+    async def __call__(self, *args: P.args, **kwargs: P.kwargs) -> T:
         """See `CachedFunction`."""
-        return self._cached(self.__self__, *args, **kwargs)
+        return await self._cached(self.__self__, *args, **kwargs)
 
     def key(self, *args: P.args, **kwargs: P.kwargs) -> str:
         """See `CachedFunction.key`."""

@@ -104,7 +104,7 @@ class FirstLevel:
             # Its own proof has run out and the bus has a later one. A gap drops every entry, so
             # that no entry outlives the proof that it is stamped with.
             entry.soft = min(entry.expiry, self.proven_until)
-        value = self._value_of(entry)
+        value = self.value_of(entry)
         entry.hits += value is not MISSING
         return value
 
@@ -122,9 +122,10 @@ class FirstLevel:
         entry = self.engine.lookup(key)
         if entry is None or not entry.grace or self._clock.monotonic() >= entry.hard:
             return MISSING
-        return self._value_of(entry)
+        return self.value_of(entry)
 
-    def _value_of(self, entry: Entry) -> Any | Missing:
+    def value_of(self, entry: Entry) -> Any | Missing:
+        """Return an entry's value; MISSING: it cannot be decoded, and is dropped."""
         if not entry.encoded:
             return entry.value
         try:

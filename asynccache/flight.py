@@ -212,11 +212,6 @@ class Flight(Generic[T]):
         return f"<Flight {self.key!r} {state}>"
 
 
-def inside_loader() -> bool:
-    """Tell whether the calling code runs inside a loader."""
-    return _current.get() is not None
-
-
 def copy_of(error: BaseException) -> BaseException:
     """Return an exception of the same type, contents and traceback.
 

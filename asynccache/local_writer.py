@@ -11,6 +11,7 @@ from asynccache.errors import InvalidArgument
 from asynccache.levels import Levels
 from asynccache.memory.entry import FOREVER, Entry
 from asynccache.results import WriteResult
+from asynccache.types import MISSING
 
 _LEAST, _MOST = -(2**63), 2**63 - 1
 
@@ -47,17 +48,17 @@ class OneLevelWriter:
     async def increment(self, key: str, amount: int, policy: Policy) -> int:
         """Add to a counter."""
         entry = self._fresh(key)
-        if entry is None:
+        value = MISSING if entry is None else self._first.value_of(entry)
+        if entry is None or value is MISSING:
             await self.put({key: amount}, policy)
             return amount
-        if entry.encoded or not isinstance(entry.value, int) or isinstance(entry.value, bool):
-            value = self._first.get(key)
+        if entry.encoded or not isinstance(value, int) or isinstance(value, bool):
             kind = type(value).__qualname__
             raise InvalidArgument("key", f"{key!r} holds a value of type {kind}, not a number")
-        if not _LEAST <= entry.value + amount <= _MOST:
+        if not _LEAST <= value + amount <= _MOST:
             raise InvalidArgument("amount", "the count would leave the range of 64 bits")
         self._overtake(key)
-        entry.value += amount
+        entry.value = value + amount
         return int(entry.value)
 
     async def touch(self, key: str, policy: Policy) -> WriteResult:

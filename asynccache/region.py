@@ -112,6 +112,8 @@ class Region(Generic[K, T]):
 
     async def set_many(self, values: Mapping[K, T]) -> WriteResult:
         """Store several values in one round trip."""
+        if not isinstance(values, Mapping):
+            raise wrong_type("values", values, "a mapping of ids to values")
         by_key = {self.key(id_): value for id_, value in values.items()}
         return await self._cache.set_many(by_key, policy=self._policy)
 

@@ -66,7 +66,8 @@ class FaultProxy:
         """Reset every connection (RST); new ones are accepted."""
         for client in self._clients:
             sock = client.get_extra_info("socket")
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+            with contextlib.suppress(OSError):  # its client has closed it at this moment
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
