@@ -19,6 +19,7 @@ from asynccache.results import WriteResult
 from asynccache.types import Duration
 
 P = ParamSpec("P")
+Q = ParamSpec("Q")
 T = TypeVar("T")
 S = TypeVar("S")
 
@@ -35,9 +36,7 @@ def cached(
     The types in its return annotation are made known to the codec. The function is a registered
     loader: its load finishes, and is kept, even when the caller who started it has gone.
 
-    ``@staticmethod`` and ``@classmethod`` go above ``@cached``. Of a class method only the call is
-    cached for sure: from Python 3.13 on, ``key``, ``invalidate`` and ``refresh`` of a class method
-    are not bound to its class.
+    ``@staticmethod`` goes above ``@cached``. Class methods are not supported.
 
     Args:
         cache: Where to keep the results.
@@ -68,8 +67,8 @@ class CachedFunction(Generic[P, T]):
         self, cache: Cache, template: str, function: Callable[P, Awaitable[T]], policy: Policy
     ) -> None:
         if isinstance(function, staticmethod | classmethod):
-            kind = type(function).__name__
-            raise wrong_type("function", function, f"an async def function: put @{kind} above this")
+            expected = "an async def function; put @staticmethod above @cached"
+            raise wrong_type("function", function, expected)
         if not inspect.iscoroutinefunction(inspect.unwrap(function)):
             raise wrong_type("function", function, "an async def function or method")
         self._cache = cache
@@ -119,8 +118,8 @@ class CachedFunction(Generic[P, T]):
     def __get__(self, instance: None, owner: type) -> CachedFunction[P, T]: ...
     @overload
     def __get__(
-        self: CachedFunction[Concatenate[S, P], T], instance: S, owner: type | None = None
-    ) -> BoundCachedFunction[P, T]: ...
+        self: CachedFunction[Concatenate[S, Q], T], instance: S, owner: type | None = None
+    ) -> BoundCachedFunction[Q, T]: ...
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         """Bind to an instance, as functions in a class do."""
         return self if instance is None else BoundCachedFunction(self, instance)

@@ -92,14 +92,12 @@ class FlightTable:
             except BaseException as error:
                 self._detach(flights)
                 self._running.difference_update(flights.values())
-                cancelled = _is_cancelled_task(error)
-                closed = cancelled and self._tasks.cancelling
                 own = error
                 for key, flight in flights.items():
                     if not flight.done:
-                        flight.fail(_for_waiters(own, key, closed=closed))
+                        flight.fail(self._for_waiters(own, key))
                         own = copy_of(error)
-                if cancelled or not isinstance(error, Exception | asyncio.CancelledError):
+                if not isinstance(error, Exception):
                     raise
             finally:
                 loading.done = True
@@ -139,26 +137,18 @@ class FlightTable:
             if self._flights.get(key) is flight:
                 del self._flights[key]
 
-    def __len__(self) -> int:
-        return len(self._running)
-
-
-def _is_cancelled_task(error: BaseException) -> bool:
-    task = asyncio.current_task()
-    return (
-        isinstance(error, asyncio.CancelledError) and task is not None and bool(task.cancelling())
-    )
-
-
-def _for_waiters(error: BaseException, key: str, *, closed: bool) -> BaseException:
-    """Return what waiters get: never somebody else's CancelledError."""
-    if closed:
-        return _closed(key)
-    if isinstance(error, asyncio.CancelledError):
+    def _for_waiters(self, error: BaseException, key: str) -> BaseException:
+        """Return what waiters get: never somebody else's CancelledError."""
+        if not isinstance(error, asyncio.CancelledError):
+            return error
+        if self._tasks.cancelling:
+            return _closed(key)
         cancelled = LoadCancelled(f"the loader of {key!r} cancelled itself")
         cancelled.__cause__ = error
         return cancelled
-    return error
+
+    def __len__(self) -> int:
+        return len(self._running)
 
 
 def _closed(key: str) -> CacheClosed:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from asynccache.core.arguments import wrong_type
 from asynccache.errors import NotWired, UsageError
 
 STATE_KEY = "asynccache"
@@ -20,8 +21,11 @@ def wire(app: Any, name: str, cache: object) -> dict[str, Any]:
     """Make a cache known to an application; return its lifespan state.
 
     Raises:
+        ArgumentTypeError: It is no application.
         UsageError: Another cache has the name.
     """
+    if not hasattr(app, "state"):
+        raise wrong_type("app", app, "a Starlette or FastAPI application")
     caches: dict[str, object] | None = getattr(app.state, STATE_KEY, None)
     if caches is None:
         caches = {}
@@ -68,7 +72,8 @@ def find(scope: Mapping[str, Any], name: str) -> object:
         f"this application has no cache named {name!r}"
         + (f" (it has: {', '.join(map(repr, known))})" if known else "")
         + "; give it one with FastAPI(lifespan=cache.lifespan), or 'async with "
-        "cache.lifespan(app):' in your own lifespan. In tests, use the client as a context "
+        "cache.lifespan(app):' in your own lifespan, which has to yield the same for applications "
+        "mounted in this one. In tests, use the client as a context "
         "manager: 'with TestClient(app) as client:'"
     )
 

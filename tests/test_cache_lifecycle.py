@@ -140,6 +140,27 @@ async def test_closing_from_two_places_at_once() -> None:
         assert await cache.get("key") is MISSING
 
 
+async def test_a_close_that_ends_late_does_not_end_what_was_started_meanwhile() -> None:
+    """Two close one run of the cache; the first of them starts the next one."""
+    cache = await Cache("memory://").__aenter__()
+    loader = HeldLoader()
+    caller = asyncio.create_task(cache.get_or_load("key", loader))
+    await loader.started()
+
+    async def restart() -> None:
+        await cache.close()
+        await cache.__aenter__()
+
+    ending = asyncio.gather(restart(), cache.close())
+    await turns()
+    loader.let_go()
+    await asyncio.gather(ending, caller)
+
+    assert repr(cache).endswith(" running>")
+    await cache.close()
+    assert repr(cache).endswith(" stopped>")
+
+
 async def test_an_exception_inside_the_block_closes_the_cache_and_goes_on() -> None:
     """It is not swallowed, and nothing is left running."""
     cache = Cache("memory://")

@@ -225,6 +225,15 @@ async def test_a_refused_value_leaves_the_old_one(cache: Cache, store: Store) ->
     assert await cache.get("key") == "old"
 
 
+async def test_add_refuses_even_what_it_would_not_store(cache: Cache) -> None:
+    """A mistake shows whether or not the key is there."""
+    await cache.set("key", "old")
+    with pytest.raises(EncodeError):
+        await cache.add("key", Unknown())
+
+    assert await cache.get("key") == "old"
+
+
 async def test_set_many_stores_all_or_nothing(cache: Cache) -> None:
     """One value that cannot be encoded refuses the whole call."""
     await cache.set("a", "old")

@@ -22,7 +22,7 @@ from asynccache import (
 )
 
 if TYPE_CHECKING:
-    from sqlalchemy import Session  # type: ignore[import-not-found]  # only its name is needed
+    from sqlite3 import Connection
 
 CACHE = Cache("memory://")
 
@@ -54,12 +54,6 @@ class Users:
         """Double a number."""
         return 2 * number
 
-    @classmethod
-    @cached(CACHE, "class:{number}")
-    async def triple(cls, number: int) -> int:
-        """Triple a number."""
-        return 3 * number
-
 
 async def test_methods() -> None:
     """Each instance has keys of its own if the template says so; instances share them if not."""
@@ -87,17 +81,11 @@ async def test_a_method_through_its_class() -> None:
 
 async def test_static_methods() -> None:
     """They are functions in a class."""
+    instance: Any = Users("eu")  # type checkers do not see through @staticmethod here
     async with CACHE:
-        assert await Users.double(2) == await Users("eu").double(2) == 4
-        assert Users.double.key(2) == Users("eu").double.key(2) == "static:2"
+        assert await Users.double(2) == await instance.double(2) == 4
+        assert Users.double.key(2) == instance.double.key(2) == "static:2"
         assert (await Users.double.invalidate(2)).affected == 1
-
-
-async def test_class_methods_can_be_called() -> None:
-    """The class is an argument that no template needs to name."""
-    async with CACHE:
-        assert await Users.triple(2) == await Users("eu").triple(2) == 6
-        assert CACHE.statistics().loads == 1
 
 
 @pytest.mark.parametrize("kind", [staticmethod, classmethod])
@@ -107,7 +95,7 @@ def test_the_other_order_is_refused(kind: Callable[[Any], Any]) -> None:
     async def load(number: int) -> int:
         return number
 
-    text = rf"^function: must be an async def function: put @{kind.__name__} above this, got"
+    text = f"^function: must be an async def .*; put @staticmethod above .*, got {kind.__name__}$"
     with pytest.raises(ArgumentTypeError, match=text):
         cached(CACHE, "{number}")(kind(load))
 
@@ -139,12 +127,14 @@ def test_a_bound_method_looks_like_the_method() -> None:
     assert repr(find) == "<bound <cached Users.find as '{self.tenant}:user:{user_id}'> of Users>"
 
 
-@pytest.mark.parametrize("function", [Users.double, Users("eu").find], ids=["function", "method"])
+FUNCTIONS: list[Any] = [Users.double, Users("eu").find]
+
+
+@pytest.mark.parametrize("function", FUNCTIONS, ids=["function", "method"])
 def test_frameworks_see_that_it_is_asynchronous(function: Any) -> None:
     """They would call anything else in a thread, and drop the coroutine."""
-    assert is_async_callable(function)
-    assert is_async_callable(functools.partial(function, 7))
-    assert is_async_callable(function.refresh)
+    for use in (function, functools.partial(function, 7), function.refresh, function.invalidate):
+        assert is_async_callable(use)
 
 
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="inspect cannot be told before 3.12")
@@ -158,7 +148,7 @@ async def test_the_types_of_results_are_registered() -> None:
     cache = Cache("memory://")
 
     @cached(cache, "{number}")
-    async def load(session: Session, number: int) -> list[User] | None:
+    async def load(session: Connection | None, number: int) -> list[User] | None:
         return [User(number, "eu")]
 
     async with cache:

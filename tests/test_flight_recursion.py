@@ -182,6 +182,31 @@ async def test_two_loads_may_share_a_third(cache: Cache) -> None:
     assert shared.runs == 1
 
 
+async def test_a_loader_that_has_stopped_waiting_can_be_waited_for(cache: Cache) -> None:
+    """Who gave up on another load is no longer part of a ring with it."""
+    given_up = asyncio.Event()
+    asked = asyncio.Event()
+
+    async def impatient() -> str:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.01):
+                await cache.get_or_load("b", Counted("never"))
+        given_up.set()
+        await asked.wait()
+        return "without b"
+
+    async def needs_the_other() -> Any:
+        await given_up.wait()
+        asyncio.get_running_loop().call_soon(asked.set)
+        return await cache.get_or_load("a", Counted("never"))
+
+    waiting = asyncio.create_task(cache.get_or_load("b", needs_the_other))
+    await turns()
+
+    assert await cache.get_or_load("a", impatient) == "without b"
+    assert await waiting == "without b"
+
+
 async def test_a_task_that_outlives_the_loader_may_ask_for_its_key(cache: Cache) -> None:
     """Once the load is over, what it has started is an ordinary caller."""
     finished = asyncio.Event()

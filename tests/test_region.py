@@ -18,7 +18,7 @@ from asynccache import (
     Region,
     UsageError,
 )
-from tests.support.loading import Counted, HeldLoader, turns
+from tests.support.loading import HeldLoader, turns
 
 
 @dataclass

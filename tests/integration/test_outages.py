@@ -275,6 +275,27 @@ async def test_newer_data_is_not_followed_by_older(partition: Outage, caches: Ca
     assert await cache.get_or_load(KEY, source.load) == "new"
 
 
+async def test_a_refresh_that_cannot_be_stored(partition: Outage, caches: Caches) -> None:
+    """Its value is newer than the record that it could not replace: that has to go."""
+    cache = await caches.start(partition.url)
+    other = await caches.start(partition.server.url)
+    await cache.set(KEY, "old")
+    await heard(other, 1)
+    slow = Source("new").slow()
+    refresh = asyncio.create_task(cache.refresh(KEY, slow))
+    await slow.has_read.wait()
+    await partition.begin()
+    slow.finish()
+    assert await refresh == "new"
+
+    await partition.end()
+    await until(lambda: cache.statistics().journal == 0)
+    await heard(other, 2)
+
+    assert await other.get(KEY) is MISSING
+    assert await cache.get_or_load(KEY, Source("new").load) == "new"
+
+
 async def test_a_third_of_the_callers_is_cancelled(outage: Outage, caches: Caches) -> None:
     """Before, during and after an outage: the others get their values, all of them."""
     random = Random(7)

@@ -67,12 +67,12 @@ async def test_a_lost_link_costs_no_more_than_the_bound(
     async with FaultProxy(redis_server.port) as proxy:
         options = {"bus_url": proxy.url, "max_staleness": BOUND}
         async with Worker(redis_url) as writer, Worker(redis_url, **options) as reader:
-            for round_ in range(4):
+            for round_ in range(3):
                 old = f"old {round_}"
                 await writer.ask("set", key=KEY, value=old)
                 await reader.ask("watch", key=KEY, value=old)
                 left = reader.tell("watch_leaving", key=KEY, old=old)
-                await asyncio.sleep(0.1 * round_)
+                await asyncio.sleep(0.15 * round_)
 
                 if fault == "cut":
                     await proxy.cut()
@@ -135,7 +135,7 @@ async def test_a_process_stopped_while_it_holds_a_lease_does_not_fill_late(
     redis_url: str,
 ) -> None:
     """Its lease has run out and another has loaded: what it loaded long ago is stored nowhere."""
-    async with Worker(redis_url) as other, Worker(redis_url) as stopped:
+    async with Worker(redis_url) as other, Worker(redis_url, lease=0.5) as stopped:
         loading = stopped.tell("load", key=KEY, value="old", slow=True)
         await asyncio.sleep(0.1)
         stopped.signal(signal.SIGSTOP)

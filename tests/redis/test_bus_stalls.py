@@ -56,8 +56,9 @@ async def served_for(cache: Cache, source: Source) -> float:
             await asyncio.sleep(0.002)
 
 
-@pytest.mark.parametrize("phase", [0.0, 0.5])
-@pytest.mark.parametrize("fault", ["held", "cut", "cut and held"])
+@pytest.mark.parametrize(
+    ("fault", "phase"), [("held", 0.0), ("held", 0.5), ("cut", 0.0), ("cut and held", 0.5)]
+)
 async def test_a_dead_link_ends_within_the_bound(
     caches: Caches, redis_server: RedisServer, redis_url: str, fault: str, phase: float
 ) -> None:
@@ -186,12 +187,13 @@ async def test_after_a_stall_nothing_old_is_served(
 
 @pytest.mark.parametrize(
     ("moment", "seconds", "bound"),
-    [*((moment, 1.5 * BOUND, BOUND) for moment in MOMENTS), ("before the PONG", 3, 2)],
+    [("asleep", 0.6, BOUND), ("before the number", 0.6, BOUND), ("before the PONG", 3, 2)],
 )
 async def test_a_stall_is_no_loss(
     caches: Caches,
     redis_url: str,
     monkeypatch: pytest.MonkeyPatch,
+    *,
     moment: str,
     seconds: float,
     bound: float,

@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+from unittest import mock
 
 from asynccache import Policy
 from tests.support.caches import Caches, bus_open
@@ -27,7 +28,8 @@ class Worker:
 
     Args:
         url: Where its cache's Redis is.
-        **options: Of the cache, and ``bus_url``: where its bus listens, if that is elsewhere.
+        **options: Of the cache; ``bus_url``: where its bus listens, if that is elsewhere; and
+            ``lease``: how long its leases last, in seconds.
     """
 
     def __init__(self, url: str, **options: Any) -> None:
@@ -163,6 +165,10 @@ class _Server:
 
 
 async def _serve(url: str, options: dict[str, Any]) -> None:
+    if lease := options.pop("lease", None):
+        mock.patch("asynccache.leases.LEASE_SECONDS", lease).start()
+        for module in ("leases", "loading"):
+            mock.patch(f"asynccache.{module}.LEASE_MS", round(lease * 1000)).start()
     loop = asyncio.get_running_loop()
     lines = asyncio.StreamReader()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
