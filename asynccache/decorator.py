@@ -156,7 +156,7 @@ class BoundCachedFunction(Generic[P, T]):
 
     def __init__(self, cached_function: CachedFunction[..., T], instance: object) -> None:
         self._cached = cached_function
-        self.__self__ = instance
+        self.__self__: object = instance
 
     @property
     def __wrapped__(self) -> Callable[P, Awaitable[T]]:

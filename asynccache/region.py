@@ -64,7 +64,7 @@ class Region(Generic[K, T]):
         loader: Callable[[K], Awaitable[T]] | None,
         policy: Policy,
     ) -> None:
-        self.prefix = checked_key(prefix, "prefix")
+        self.prefix: str = checked_key(prefix, "prefix")
         self.type = type_
         if loader is not None:
             checked_callable(loader, "loader", "a function of an id, or None")

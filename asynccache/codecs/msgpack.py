@@ -36,7 +36,7 @@ class MsgpackCodec:
     __slots__ = ("_idle", "_restore", "registry")
 
     def __init__(self, registry: TypeRegistry | None = None) -> None:
-        self.registry = registry or TypeRegistry()
+        self.registry: TypeRegistry = registry or TypeRegistry()
         # Taken and given back in one step each, so that threads and re-entrant calls never share.
         self._idle: list[Packing] = []
         self._restore = Unpacking(self.registry.by_name, 0).restore
