@@ -134,7 +134,8 @@ class Flight(Generic[T]):
         self.done = False
         self._on_abandoned = on_abandoned
         self._waiters: set[asyncio.Future[T]] = set()
-        # Written once, before ``done`` is set; read only after it.
+        # Written once, before ``done`` is set; read only after it. With eager tasks a load may be
+        # over before its first caller waits.
         self._value: T
         self._error: BaseException | None = None
 
@@ -155,6 +156,7 @@ class Flight(Generic[T]):
             return await waiter
         finally:
             self.leave(waiter)
+            del waiter  # it holds the exception, whose traceback would hold it
 
     def enlist(self) -> asyncio.Future[T]:
         """Return a future for the result, to be handed to `leave` whatever happens.
@@ -179,24 +181,29 @@ class Flight(Generic[T]):
         if blocked is not None:
             blocked.unblock(self.loading)
         self._waiters.discard(waiter)
-        if not self._waiters and not self.done:
+        if not self._waiters:
+            self._error = None  # its traceback holds its frames, and they hold this flight
             self._on_abandoned()
 
     def succeed(self, value: T) -> None:
         """End the load with a value."""
         self._value = value
-        self.done = True
+        self._end()
         for waiter in self._waiters:
             self._settle(waiter, None)
 
     def fail(self, error: BaseException) -> None:
         """End the load with an exception."""
         self._error = error
-        self.done = True
+        self._end()
         own: BaseException = error
         for waiter in self._waiters:
             self._settle(waiter, own)
             own = copy_of(error)
+
+    def _end(self) -> None:
+        self.done = True
+        self._on_abandoned = _nothing  # it holds the flight
 
     def _settle(self, waiter: asyncio.Future[T], error: BaseException | None) -> None:
         if waiter.done():
@@ -210,6 +217,10 @@ class Flight(Generic[T]):
     def __repr__(self) -> str:
         state = "done" if self.done else f"{self.waiters} waiting"
         return f"<Flight {self.key!r} {state}>"
+
+
+def _nothing() -> None:
+    """Nobody is left to be told."""
 
 
 def copy_of(error: BaseException) -> BaseException:

@@ -97,6 +97,7 @@ class FlightTable:
                     if not flight.done:
                         flight.fail(self._for_waiters(own, key))
                         own = copy_of(error)
+                del own  # its traceback holds this frame
                 if not isinstance(error, Exception):
                     raise
             finally:

@@ -55,6 +55,13 @@ class Journal:
         some = dict(islice(self._keys.items(), BATCH))
         return Batch(list(some), some, None)
 
+    def batch_of(self, keys: Collection[str]) -> Batch | None:
+        """Return what to delete before some keys may be written anew; None: nothing."""
+        if self._everything is not None:
+            return Batch(None, {}, self._everything)
+        some = {key: self._keys[key] for key in keys if key in self._keys}
+        return Batch(list(some), some, None) if some else None
+
     def done(self, batch: Batch) -> None:
         """Remove a batch that was deleted, but for what was noted again meanwhile."""
         if batch.everything is not None and self._everything is batch.everything:

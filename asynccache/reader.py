@@ -194,14 +194,17 @@ class Reader:
     async def _arrivals(self, flights: Mapping[str, Flight[Held | Missing]]) -> dict[str, Any]:
         """Wait for some flights; return the values that they had."""
         waiters = {}
+        helds: dict[str, Held | Missing] = {}
         try:
             # Enlisted in all of them at once, so that none is abandoned while another is awaited.
             for key, flight in flights.items():
                 waiters[key] = flight.enlist()
-            helds = {key: await waiter for key, waiter in waiters.items()}
+            for key in flights:
+                helds[key] = await waiters[key]
         finally:
-            for key, waiter in waiters.items():
-                flights[key].leave(waiter)
+            # Taken out: a waiter holds its exception, whose traceback holds this frame.
+            for key in list(waiters):
+                flights[key].leave(waiters.pop(key))
         return {
             key: self._levels.first.take(held)
             for key, held in helds.items()

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from typing import Final
 
 from asynccache.core.backoff import capped_jitter
 from asynccache.errors import Unavailable
-from asynccache.journal import Journal
+from asynccache.journal import Batch, Journal
 from asynccache.store import Store
 from asynccache.tasks import OwnedTasks
 
@@ -49,6 +49,7 @@ class Replay:
         self._random = random
         self._task: asyncio.Task[None] | None = None
         self._closed = False
+        self._one_at_a_time = asyncio.Lock()
 
     def kick(self) -> None:
         """Make sure that the journal will be replayed."""
@@ -61,13 +62,30 @@ class Replay:
         Raises:
             Unavailable: Redis cannot be asked; what is left stays in the journal.
         """
-        while (batch := self._journal.next_batch()) is not None:
-            if batch.keys is None:
-                await self._store.forget_matching(None)
-            else:
-                await self._store.forget(batch.keys)
-            self._forget(batch.keys)
-            self._journal.done(batch)
+        while len(self._journal):
+            async with self._one_at_a_time:
+                await self._replay(self._journal.next_batch())
+
+    async def settle(self, keys: Collection[str]) -> None:
+        """Replay what the journal holds of some keys: they are about to be written anew.
+
+        Raises:
+            Unavailable: Redis cannot be asked.
+        """
+        while any(map(self._journal.holds, keys)):
+            # Under the lock: a delete that is on its way must not arrive after what is written.
+            async with self._one_at_a_time:
+                await self._replay(self._journal.batch_of(keys))
+
+    async def _replay(self, batch: Batch | None) -> None:
+        if batch is None:
+            return
+        if batch.keys is None:
+            await self._store.forget_matching(None)
+        else:
+            await self._store.forget(batch.keys)
+        self._forget(batch.keys)
+        self._journal.done(batch)
 
     async def flush(self, patience: float) -> int:
         """Try for a while to empty the journal, at the end; return how many keys are left in it.

@@ -116,7 +116,10 @@ class Store(Protocol):
         ...
 
     async def touch(self, key: str, fresh_ms: int) -> bool:
-        """Give a fresh key a new lifetime; tell whether it was fresh."""
+        """Give a fresh key a new lifetime; tell whether it was fresh.
+
+        The lease stays where it is: the value is the same.
+        """
         ...
 
     async def forget_matching(self, pattern: Pattern | None) -> int:

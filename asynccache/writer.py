@@ -65,7 +65,7 @@ class TwoLevelWriter:
             self._first.forget(keys, spare=fence)
             asof = self._levels.clock.monotonic()
             items = {key: item for key, (_, _, item) in prepared.items()}
-            result = await self._change(keys, self._second.store.put(items), affected=len(keys))
+            result = await self._change(keys, self._replace(items), affected=len(keys))
             self._first.forget(keys, spare=fence)
             for key, (held, lifetime, _) in prepared.items():
                 if fence.intact(key):
@@ -73,6 +73,11 @@ class TwoLevelWriter:
                         key, held, left=lifetime, policy=policy, asof=asof, since=asof
                     )
         return result
+
+    async def _replace(self, items: Mapping[str, Item]) -> None:
+        # A delete that is still unsaid would remove what is acknowledged now.
+        await self._second.replay.settle(items)
+        await self._second.store.put(items)
 
     async def add(self, key: str, value: Any, policy: Policy) -> bool:
         """Store a value unless there is a fresh one."""
@@ -82,15 +87,13 @@ class TwoLevelWriter:
     async def _add(self, key: str, prepared: tuple[Held, Lifetime, Item], policy: Policy) -> bool:
         held, lifetime, item = prepared
         with self._first.fences.over(key) as fence:
-            self._require_redis(key)
+            # If this fails nobody can tell what is there. To delete it, as other writes do, would
+            # let a second caller succeed where another process's add has.
+            await self._second.replay.settle([key])
             asof = self._levels.clock.monotonic()
-            try:
+            stored = await self._second.store.add(key, item)
+            if not stored and await self._removed_damage(key):
                 stored = await self._second.store.add(key, item)
-                if not stored and await self._removed_damage(key):
-                    stored = await self._second.store.add(key, item)
-            except Unavailable:
-                self._second.note([key])
-                raise
             if stored:
                 self._first.forget([key], spare=fence)
                 if fence.intact(key):
@@ -115,9 +118,9 @@ class TwoLevelWriter:
 
     async def _increment(self, key: str, amount: int, policy: Policy) -> int:
         px = policy.lifetime(self._levels.random()).fresh_ms
-        self._require_redis(key)
         self._first.forget([key])
         try:
+            await self._second.replay.settle([key])
             for _ in range(MOST_EXCHANGES):
                 count = await self._second.store.increment(key, amount, px)
                 if isinstance(count, int):
@@ -125,10 +128,9 @@ class TwoLevelWriter:
                 await self._make_counter(key, count)
         except OverflowError:
             raise InvalidArgument("amount", "the count would leave the range of 64 bits") from None
-        except Unavailable:
-            self._second.note([key])
-            raise
         finally:
+            # Also when nobody can tell whether it was counted. It is not deleted then, as after
+            # other writes: the other counts are in it.
             self._first.forget([key])
         raise Unavailable(f"{key!r} changed {MOST_EXCHANGES} times while it was made a counter")
 
@@ -203,10 +205,6 @@ class TwoLevelWriter:
             self._second.note(keys)
             return WriteResult(acknowledged=False, affected=affected or 0)
         return WriteResult(acknowledged=True, affected=affected or int(counted or 0))
-
-    def _require_redis(self, key: str) -> None:
-        if self._second.journal.holds(key):
-            raise Unavailable(f"an earlier change of {key!r} has yet to reach Redis")
 
     def _prepare(self, key: str, value: Any, policy: Policy) -> tuple[Held, Lifetime, Item]:
         """Encode a value before anything is touched: what cannot be encoded changes nothing."""

@@ -12,7 +12,7 @@ import pytest
 from tests.support.fault_proxy import FaultProxy
 from tests.support.redis_server import RedisServer
 from tests.support.waiting import until
-from tests.support.worker import Worker
+from tests.support.worker import Worker, two_workers
 
 pytestmark = pytest.mark.integration
 
@@ -25,7 +25,7 @@ BUSY = 0.2
 async def test_a_write_is_seen_soon(redis_url: str) -> None:
     """Half of all writes are seen by another process within 50 ms; on an idle machine, within 5."""
     delays = []
-    async with Worker(redis_url) as writer, Worker(redis_url) as reader:
+    async with two_workers(redis_url) as (writer, reader):
         await writer.ask("set", key=KEY, value=-1)
         for number in range(100):
             await reader.ask("watch", key=KEY, value=number - 1)  # it has the old value in L1
@@ -43,7 +43,7 @@ async def test_a_write_is_seen_soon(redis_url: str) -> None:
 
 async def test_a_delete_is_obeyed_everywhere(redis_url: str) -> None:
     """Loads after an acknowledged delete have the new value in both processes."""
-    async with Worker(redis_url) as one, Worker(redis_url) as two:
+    async with two_workers(redis_url) as (one, two):
         for round_ in range(20):
             values = await asyncio.gather(
                 *(worker.ask("load", key=KEY, value=round_) for worker in (one, two))
@@ -66,7 +66,7 @@ async def test_a_lost_link_costs_no_more_than_the_bound(
     late = []
     async with FaultProxy(redis_server.port) as proxy:
         options = {"bus_url": proxy.url, "max_staleness": BOUND}
-        async with Worker(redis_url) as writer, Worker(redis_url, **options) as reader:
+        async with two_workers(redis_url, **options) as (writer, reader):
             for round_ in range(3):
                 old = f"old {round_}"
                 await writer.ask("set", key=KEY, value=old)
@@ -109,7 +109,7 @@ async def test_a_killed_holder_of_a_lease_is_outlived(redis_url: str) -> None:
 
 async def test_a_process_stopped_for_three_seconds_serves_nothing_old(redis_url: str) -> None:
     """Neither what it had nor what it was loading; and it knows soon what it has missed."""
-    async with Worker(redis_url) as writer, Worker(redis_url) as stopped:
+    async with two_workers(redis_url) as (writer, stopped):
         keys = [f"k{n}" for n in range(20)]
         for key in keys:
             assert await stopped.ask("load", key=key, value="old") == "old"
@@ -135,7 +135,7 @@ async def test_a_process_stopped_while_it_holds_a_lease_does_not_fill_late(
     redis_url: str,
 ) -> None:
     """Its lease has run out and another has loaded: what it loaded long ago is stored nowhere."""
-    async with Worker(redis_url) as other, Worker(redis_url, lease=0.5) as stopped:
+    async with two_workers(redis_url, lease=0.5) as (other, stopped):
         loading = stopped.tell("load", key=KEY, value="old", slow=True)
         await asyncio.sleep(0.1)
         stopped.signal(signal.SIGSTOP)

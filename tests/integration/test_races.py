@@ -326,6 +326,21 @@ async def test_a_read_does_not_undo_a_refresh(caches: Caches, redis_url: str, be
     assert await cache.get(KEY) == "new"
 
 
+@pytest.mark.parametrize("url", ["memory://", "redis"])
+async def test_a_load_does_not_undo_a_refresh(caches: Caches, redis_url: str, url: str) -> None:
+    """A load that began before a refresh, and ends after it, does not replace its value."""
+    cache = await caches.start(redis_url if url == "redis" else url, wait=url == "redis")
+    slow = Source("old").slow()
+    before = asyncio.create_task(cache.get_or_load(KEY, slow))
+    await slow.has_read.wait()
+
+    assert await cache.refresh(KEY, Source("new").load) == "new"
+    slow.finish()
+
+    assert await before == "old"
+    assert await cache.get(KEY) == "new"
+
+
 @against(store=mutants.IgnoresTheServersClock)
 async def test_race_30_the_first_level_outlives_nothing(
     caches: Caches, redis_url: str, parts: Parts, *, holds: bool

@@ -187,6 +187,33 @@ async def test_race_22_replay_against_a_newer_write(
         assert source.loads == 1
 
 
+@pytest.mark.parametrize("on_its_way", [True, False])
+async def test_race_22_replay_against_an_own_newer_write(
+    caches: Caches, redis_server: RedisServer, redis_url: str, *, on_its_way: bool
+) -> None:
+    """A replayed delete does not remove what the same process has written since."""
+    async with FaultProxy(redis_server.port) as proxy:
+        cache = await caches.start(proxy.url)
+        other = await caches.start(redis_url)
+        await proxy.cut()
+        assert not (await cache.set(KEY, "lost")).acknowledged
+        replay = store_of(cache).hold("forget", "before")
+        await proxy.restore()
+        await until(lambda: cache.statistics().breaker == "closed")
+        if on_its_way:
+            await replay.reached.wait()
+
+        writing = asyncio.create_task(cache.set(KEY, "new"))
+        await asyncio.sleep(0.05)
+        replay.release()
+        assert (await writing).acknowledged
+        await replayed(cache)
+        await asyncio.sleep(0.4)  # longer than until the next try
+
+        assert await other.get(KEY) == "new"
+        assert await cache.get(KEY) == "new"
+
+
 async def test_race_32_cancelled_delete(caches: Caches, redis_url: str) -> None:
     """Who cancels a delete does not leave it half done: it goes on, here and in Redis."""
     cache, other = [await caches.start(redis_url) for _ in range(2)]

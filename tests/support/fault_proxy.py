@@ -72,6 +72,8 @@ class FaultProxy:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        for _ in range(2):  # an aborted transport is gone a turn or two of the loop later
+            await asyncio.sleep(0)
 
     def hold(self) -> None:
         """Accept connections and bytes but forward nothing, no end of a stream either."""
@@ -108,6 +110,12 @@ class FaultProxy:
         self._tasks.add(task)
         self._clients.add(writer)
         task.add_done_callback(self._tasks.discard)
+        # Also for a task that is cancelled before its first step.
+        task.add_done_callback(lambda _: self._forget(writer))
+
+    def _forget(self, client: asyncio.StreamWriter) -> None:
+        self._clients.discard(client)
+        client.transport.abort()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         ends = [writer]

@@ -12,6 +12,8 @@ import os
 import signal
 import sys
 import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -100,6 +102,17 @@ class Worker:
             self._answers.pop(number).set_result(answer)
         for unanswered in self._answers.values():
             unanswered.cancel()
+
+
+@asynccontextmanager
+async def two_workers(url: str, **options: Any) -> AsyncIterator[tuple[Worker, Worker]]:
+    """Start two workers at once; the options are the second one's."""
+    async with AsyncExitStack() as stack:
+        first, second = await asyncio.gather(
+            stack.enter_async_context(Worker(url)),
+            stack.enter_async_context(Worker(url, **options)),
+        )
+        yield first, second
 
 
 class _Server:
