@@ -19,24 +19,24 @@ from asynccache.core.pattern import Pattern
 from asynccache.core.policy import Policy
 from asynccache.core.record import RecordFormat
 from asynccache.errors import CacheClosed, InvalidArgument, WrongLoop, WrongProcess
-from asynccache.first_level import FirstLevel
-from asynccache.journal import Journal
-from asynccache.leases import Leases
-from asynccache.levels import Levels, SecondLevel
-from asynccache.local_writer import OneLevelWriter
+from asynccache.levels.first import FirstLevel
+from asynccache.levels.journal import Journal
+from asynccache.levels.leases import Leases
+from asynccache.levels.local_writer import OneLevelWriter
+from asynccache.levels.reader import Reader
+from asynccache.levels.replay import Replay
+from asynccache.levels.shared import Levels, SecondLevel
+from asynccache.levels.writer import TwoLevelWriter, Writer
 from asynccache.memory.engine import MemoryEngine
 from asynccache.memory.entry import FOREVER
-from asynccache.reader import Reader
 from asynccache.redis.batching import Batching
 from asynccache.redis.bus import Bus
 from asynccache.redis.link import Link
 from asynccache.redis.pool import make_connection
 from asynccache.redis.settings import RedisSettings
 from asynccache.redis.store import RedisStore
-from asynccache.replay import Replay
 from asynccache.statistics import Counters, Statistics
 from asynccache.tasks import OwnedTasks
-from asynccache.writer import TwoLevelWriter, Writer
 
 logger = logging.getLogger("asynccache")
 

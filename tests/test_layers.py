@@ -21,11 +21,11 @@ TABLE = {
     0: ["errors", "clock", "types", "statistics", "results"],
     1: ["core"],
     2: ["codecs", "memory"],
-    3: ["flight", "flights", "journal", "leases", "redis", "replay", "store", "tasks"],
-    4: [
-        *("first_level", "levels", "loading", "reader", "writer", "local_writer"),
-        *("runtime", "wiring", "lifecycle", "cache", "region"),
+    3: [
+        *("flight", "flights", "redis", "tasks"),
+        *("levels.store", "levels.journal", "levels.leases", "levels.replay"),
     ],
+    4: ["levels", "runtime", "wiring", "lifecycle", "cache", "region"],
     5: ["decorator"],
     6: ["starlette", "fastapi"],
     7: [""],  # asynccache itself: the public names

@@ -15,10 +15,10 @@ from asynccache.core.keys import KeySpace
 from asynccache.core.messages import Kind, Message, forget_keys
 from asynccache.core.pattern import Pattern, redis_globs
 from asynccache.errors import Unavailable
+from asynccache.levels.store import Item, Lease, Raw
 from asynccache.redis import lua
 from asynccache.redis.scripts import Script, ScriptCall, run
 from asynccache.redis.transport import Argument, Command, Transport
-from asynccache.store import Item, Lease, Raw
 
 SCAN_COUNT = 500
 """Keys that one SCAN step visits: some 100 us of the server's time."""

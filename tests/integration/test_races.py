@@ -92,7 +92,7 @@ async def test_race_04_impatient_reader(
     holds: bool,
 ) -> None:
     """Who is tired of waiting for a lease loads for itself, and stores that nowhere for others."""
-    monkeypatch.setattr("asynccache.loading.LEASE_WAIT", 0.1)
+    monkeypatch.setattr("asynccache.levels.loading.LEASE_WAIT", 0.1)
     holder, impatient, changing = [await caches.start(redis_url, parts=parts) for _ in range(3)]
     source = Source("old")
     first, second = source.slow(), source.slow()

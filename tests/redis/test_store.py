@@ -9,9 +9,9 @@ import pytest
 from asynccache.core.messages import KEYS_PER_MESSAGE, Kind
 from asynccache.core.pattern import Pattern
 from asynccache.errors import Unavailable
+from asynccache.levels.store import Lease, Raw
 from asynccache.redis import lua
 from asynccache.redis.store import RedisStore
-from asynccache.store import Lease, Raw
 from tests.support.redis_server import RedisServer
 from tests.support.stores import BACKENDS, Bench, item, open_bench
 

@@ -9,7 +9,7 @@ import fakeredis
 import pytest
 
 from asynccache import Cache, InvalidArgument, Policy
-from asynccache.store import Raw
+from asynccache.levels.store import Raw
 from tests.support.stores import BACKENDS, Bench, item, open_bench
 
 pytestmark = pytest.mark.integration

@@ -15,8 +15,10 @@ from typing import Any, Final, Literal, TypeVar
 from unittest import mock
 
 from asynccache import Cache
-from asynccache.first_level import FirstLevel
-from asynccache.journal import Journal
+from asynccache.levels.first import FirstLevel
+from asynccache.levels.journal import Journal
+from asynccache.levels.store import Item, Lease, Raw
+from asynccache.levels.writer import TwoLevelWriter
 from asynccache.redis import lua
 from asynccache.redis.bus import Bus
 from asynccache.redis.link import Link
@@ -25,8 +27,6 @@ from asynccache.redis.scripts import Script
 from asynccache.redis.settings import RedisSettings
 from asynccache.redis.store import RedisStore
 from asynccache.runtime import Runtime
-from asynccache.store import Item, Lease, Raw
-from asynccache.writer import TwoLevelWriter
 from tests.support.waiting import until
 
 T = TypeVar("T")

@@ -6,14 +6,14 @@ from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from typing import Any
 
 from asynccache.core.fence import Fence
-from asynccache.first_level import FirstLevel
-from asynccache.journal import Journal
+from asynccache.levels.first import FirstLevel
+from asynccache.levels.journal import Journal
+from asynccache.levels.store import Item, Lease, Raw
+from asynccache.levels.writer import TwoLevelWriter
 from asynccache.memory.entry import FOREVER
 from asynccache.redis import lua
 from asynccache.redis.scripts import Script, run
 from asynccache.results import WriteResult
-from asynccache.store import Item, Lease, Raw
-from asynccache.writer import TwoLevelWriter
 from tests.support.caches import GatedStore
 
 _DELETE = Script("return redis.call('DEL', KEYS[1])")

@@ -13,6 +13,7 @@ from asynccache.core.keys import KeySpace
 from asynccache.core.messages import Message, unpack
 from asynccache.core.policy import Lifetime
 from asynccache.core.record import RecordFormat
+from asynccache.levels.store import Item
 from asynccache.redis import lua
 from asynccache.redis.batching import Batching
 from asynccache.redis.link import Link
@@ -21,7 +22,6 @@ from asynccache.redis.scripts import Script
 from asynccache.redis.settings import RedisSettings
 from asynccache.redis.store import RedisStore
 from asynccache.redis.transport import Command
-from asynccache.store import Item
 from asynccache.tasks import OwnedTasks
 
 BACKENDS: Final = ("link", "batching", "fakeredis")

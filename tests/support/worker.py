@@ -179,9 +179,9 @@ class _Server:
 
 async def _serve(url: str, options: dict[str, Any]) -> None:
     if lease := options.pop("lease", None):
-        mock.patch("asynccache.leases.LEASE_SECONDS", lease).start()
+        mock.patch("asynccache.levels.leases.LEASE_SECONDS", lease).start()
         for module in ("leases", "loading"):
-            mock.patch(f"asynccache.{module}.LEASE_MS", round(lease * 1000)).start()
+            mock.patch(f"asynccache.levels.{module}.LEASE_MS", round(lease * 1000)).start()
     loop = asyncio.get_running_loop()
     lines = asyncio.StreamReader()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)

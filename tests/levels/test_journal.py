@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from asynccache.journal import BATCH, Journal
+from asynccache.levels.journal import BATCH, Journal
 
 
 def replayed(journal: Journal) -> list[list[str] | None]:

@@ -10,8 +10,8 @@ from typing import Final
 
 from asynccache.core.backoff import capped_jitter
 from asynccache.errors import Unavailable
-from asynccache.journal import Batch, Journal
-from asynccache.store import Store
+from asynccache.levels.journal import Batch, Journal
+from asynccache.levels.store import Store
 from asynccache.tasks import OwnedTasks
 
 logger = logging.getLogger("asynccache")

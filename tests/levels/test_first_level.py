@@ -11,7 +11,7 @@ import pytest
 from asynccache import MISSING, EncodeError, ManualClock, MsgpackCodec, Policy
 from asynccache.core.policy import Lifetime
 from asynccache.errors import DecodeError
-from asynccache.first_level import FirstLevel
+from asynccache.levels.first import FirstLevel
 from asynccache.memory.engine import MemoryEngine
 from asynccache.tasks import OwnedTasks
 

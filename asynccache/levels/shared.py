@@ -12,12 +12,12 @@ from asynccache.core.freshness import Miss, Reading, interpret
 from asynccache.core.keys import KeySpace
 from asynccache.core.policy import Lifetime
 from asynccache.core.record import RecordFormat
-from asynccache.first_level import FirstLevel
-from asynccache.journal import Journal
-from asynccache.leases import Leases
-from asynccache.replay import Replay
+from asynccache.levels.first import FirstLevel
+from asynccache.levels.journal import Journal
+from asynccache.levels.leases import Leases
+from asynccache.levels.replay import Replay
+from asynccache.levels.store import Item, Raw, Store
 from asynccache.statistics import Counters
-from asynccache.store import Item, Raw, Store
 from asynccache.tasks import OwnedTasks
 
 logger = logging.getLogger("asynccache")

@@ -10,11 +10,11 @@ from asynccache.core.arguments import wrong_type
 from asynccache.core.freshness import Fresh, Miss
 from asynccache.core.policy import Policy
 from asynccache.errors import Unavailable
-from asynccache.first_level import Held
 from asynccache.flight import Flight
 from asynccache.flights import Deliver
-from asynccache.levels import Levels, SecondLevel
-from asynccache.loading import BulkLoader, LoadRun
+from asynccache.levels.first import Held
+from asynccache.levels.loading import BulkLoader, LoadRun
+from asynccache.levels.shared import Levels, SecondLevel
 from asynccache.types import MISSING, Missing
 
 

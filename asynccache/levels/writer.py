@@ -15,10 +15,10 @@ from asynccache.core.freshness import Fresh
 from asynccache.core.pattern import Pattern
 from asynccache.core.policy import Lifetime, Policy
 from asynccache.errors import InvalidArgument, Unavailable
-from asynccache.first_level import Held
-from asynccache.levels import Levels, SecondLevel
+from asynccache.levels.first import Held
+from asynccache.levels.shared import Levels, SecondLevel
+from asynccache.levels.store import Item, Raw
 from asynccache.results import WriteResult
-from asynccache.store import Item, Raw
 
 T = TypeVar("T")
 

@@ -18,11 +18,11 @@ from asynccache.core.fence import Fence
 from asynccache.core.freshness import Fresh, Stale
 from asynccache.core.policy import Lifetime, Policy
 from asynccache.errors import LoadTimeout, Unavailable
-from asynccache.first_level import Held
 from asynccache.flights import Deliver
-from asynccache.leases import LEASE_MS, LEASE_WAIT
-from asynccache.levels import Levels, SecondLevel
-from asynccache.store import Item, Raw
+from asynccache.levels.first import Held
+from asynccache.levels.leases import LEASE_MS, LEASE_WAIT
+from asynccache.levels.shared import Levels, SecondLevel
+from asynccache.levels.store import Item, Raw
 from asynccache.types import MISSING, Missing
 
 logger = logging.getLogger("asynccache")

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import Final
 
 from asynccache.errors import Unavailable
-from asynccache.store import Raw, Store
+from asynccache.levels.store import Raw, Store
 from asynccache.tasks import OwnedTasks
 
 LEASE_SECONDS: Final = 3.0

@@ -8,7 +8,7 @@ from typing import Any
 from asynccache.core.pattern import Pattern
 from asynccache.core.policy import Policy
 from asynccache.errors import InvalidArgument
-from asynccache.levels import Levels
+from asynccache.levels.shared import Levels
 from asynccache.memory.entry import FOREVER, Entry
 from asynccache.results import WriteResult
 from asynccache.types import MISSING
