@@ -11,7 +11,7 @@ from asynccache.core.freshness import Fresh, Miss
 from asynccache.core.policy import Policy
 from asynccache.errors import Unavailable
 from asynccache.flight import Flight
-from asynccache.flights import Deliver
+from asynccache.flights import Deliver, FlightTable
 from asynccache.levels.first import Held
 from asynccache.levels.loading import BulkLoader, LoadRun
 from asynccache.levels.shared import Levels, SecondLevel
@@ -35,18 +35,8 @@ class Reader:
             keys: The keys.
             policy: How values found in Redis are kept in L1.
         """
-        first = self._levels.first
-        values: dict[str, Any] = {}
-        flights: dict[str, Flight[Held | Missing]] = {}
-        to_read: list[str] = []
-        for key in dict.fromkeys(keys):
-            value = first.get(key)
-            if value is not MISSING:
-                values[key] = value
-            elif (flight := first.reads.join(key)) is not None:
-                flights[key] = flight
-            else:
-                to_read.append(key)
+        reads = self._levels.first.reads
+        values, flights, to_read = self._sort(keys, reads)
         second = self._levels.second
         if second is None:
             self._levels.counters.misses += len(to_read)
@@ -55,7 +45,7 @@ class Reader:
             async def read(deliver: Deliver[Held | Missing], overtaken: Collection[str]) -> None:
                 await self._read(to_read, second, policy, deliver, overtaken)
 
-            flights |= first.reads.start(to_read, read, cancel_abandoned=False)
+            flights |= reads.start(to_read, read, cancel_abandoned=False)
         values |= await self._arrivals(flights)
         return {key: values[key] for key in dict.fromkeys(keys) if key in values}
 
@@ -157,22 +147,28 @@ class Reader:
                 raise wrong_type("load_missing", awaitable, "a function that returns an awaitable")
             return await awaitable
 
-        first = self._levels.first
-        values: dict[str, Any] = {}
-        flights: dict[str, Flight[Held | Missing]] = {}
-        to_load: list[str] = []
-        for key in dict.fromkeys(keys):
-            value = first.get(key)
-            if value is not MISSING:
-                values[key] = value
-            elif (flight := first.loads.join(key)) is not None:
-                flights[key] = flight
-            else:
-                to_load.append(key)
+        values, flights, to_load = self._sort(keys, self._levels.first.loads)
         if to_load:
             flights |= self._start(to_load, load_missing, policy, registered)
         values |= await self._arrivals(flights)
         return {key: values[key] for key in dict.fromkeys(keys) if key in values}
+
+    def _sort(
+        self, keys: Sequence[str], table: FlightTable
+    ) -> tuple[dict[str, Any], dict[str, Flight[Held | Missing]], list[str]]:
+        """Return the values that L1 has, the flights to join, and the keys of neither."""
+        values: dict[str, Any] = {}
+        flights: dict[str, Flight[Held | Missing]] = {}
+        rest: list[str] = []
+        for key in dict.fromkeys(keys):
+            value = self._levels.first.get(key)
+            if value is not MISSING:
+                values[key] = value
+            elif (flight := table.join(key)) is not None:
+                flights[key] = flight
+            else:
+                rest.append(key)
+        return values, flights, rest
 
     def _start(
         self,
