@@ -51,6 +51,8 @@ class Command:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            # A test run in the background ignores Ctrl-C, and its children would inherit that.
+            preexec_fn=_heed_ctrl_c,
         )
 
     def run(self, *arguments: str) -> str:
@@ -132,6 +134,10 @@ def test_two_workers_share_redis(
     assert redis_server.command("DBSIZE") == b":0\r\n"
     assert command.processes() == []
     assert command.left_behind() == []
+
+
+def _heed_ctrl_c() -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def served(process: subprocess.Popen[str]) -> str:
