@@ -107,9 +107,9 @@ class TwoLevelWriter:
         (raw,) = await self._second.store.read([key])
         if isinstance(self._levels.interpret(key, raw), Fresh):
             return False
+        # Only what was read: what is there by now may be what somebody else has added.
         if isinstance(raw.value, bytes):
-            return await self._second.store.exchange(key, raw.value, b"")
-        await self._second.store.forget([key])
+            await self._second.store.exchange(key, raw.value, b"")
         return True
 
     async def increment(self, key: str, amount: int, policy: Policy) -> int:
@@ -136,11 +136,9 @@ class TwoLevelWriter:
 
     async def _make_counter(self, key: str, raw: Raw) -> None:
         """Replace a stored number by a counter of its value, and damage by nothing."""
-        reading = self._levels.interpret(key, raw)
         if not isinstance(raw.value, bytes):
-            if raw.value is not None:
-                await self._second.store.forget([key])
-            return
+            return  # it has gone meanwhile
+        reading = self._levels.interpret(key, raw)
         number = b""
         if isinstance(reading, Fresh):
             if not isinstance(reading.value, int) or isinstance(reading.value, bool):

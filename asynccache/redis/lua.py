@@ -60,9 +60,15 @@ PUT: Final = Script(_STORE + "store(ARGV[1], ARGV[2]) return 1")
 """ARGV: record, px. Stores whatever is there, and takes the lease of any load away."""
 
 ADD: Final = Script(
-    _STORE + _GRACE + "if is_fresh(KEYS[1]) then return 0 end store(ARGV[1], ARGV[2]) return 1"
+    _STORE
+    + _GRACE
+    + """
+if redis.call('TYPE', KEYS[1]).ok == 'string' and is_fresh(KEYS[1]) then return 0 end
+store(ARGV[1], ARGV[2])
+return 1
+"""
 )
-"""ARGV: record, px. 1: stored; 0: there is a fresh value."""
+"""ARGV: record, px. 1: stored; 0: there is a fresh value, or a string that is damage."""
 
 FORGET: Final = Script("redis.call('DEL', KEYS[2]) return redis.call('DEL', KEYS[1])")
 """Removes the record and the lease: a load that holds it would bring the old value back."""
@@ -91,15 +97,17 @@ return redis.call('PEXPIRE', KEYS[1], tonumber(ARGV[1]) + grace_of(KEYS[1]))
 
 INCREMENT: Final = Script(
     """
-local exists = redis.call('EXISTS', KEYS[1])
+local kind = redis.call('TYPE', KEYS[1]).ok
+if kind ~= 'string' and kind ~= 'none' then redis.call('DEL', KEYS[1]) end
 local count = redis.pcall('INCRBY', KEYS[1], ARGV[1])
 if type(count) == 'table' then return count end
 redis.call('DEL', KEYS[2])
-if exists == 0 and ARGV[2] ~= '0' then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+if kind ~= 'string' and ARGV[2] ~= '0' then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
 return redis.call('GET', KEYS[1])
 """
 )
-"""ARGV: amount, px for a new counter. The count as text: a Lua number has only 53 bits."""
+"""ARGV: amount, px for a new counter. The count as text: a Lua number has only 53 bits. What is of
+another Redis type gives way to a new counter; a string that is none is an error."""
 
 EXCHANGE: Final = Script(
     _GRACE

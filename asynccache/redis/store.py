@@ -112,7 +112,7 @@ class RedisStore:
         if isinstance(count, ResponseError):
             if "overflow" in str(count):
                 raise OverflowError(str(count))
-            if "not an integer" not in str(count) and "WRONGTYPE" not in str(count):
+            if "not an integer" not in str(count):
                 raise Unavailable(f"Redis refused: {count}") from count
             (raw,) = await self.read([key])
             return raw

@@ -51,8 +51,6 @@ class Command:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            # A test run in the background ignores Ctrl-C, and its children would inherit that.
-            preexec_fn=_heed_ctrl_c,
         )
 
     def run(self, *arguments: str) -> str:
@@ -136,8 +134,14 @@ def test_two_workers_share_redis(
     assert command.left_behind() == []
 
 
-def _heed_ctrl_c() -> None:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+@pytest.fixture(autouse=True)
+def _heeded_ctrl_c() -> Iterator[None]:
+    """A test run in the background ignores Ctrl-C, and what it starts would inherit that."""
+    before = signal.getsignal(signal.SIGINT)
+    if before is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def served(process: subprocess.Popen[str]) -> str:

@@ -129,7 +129,7 @@ async def test_a_wrong_type_is_damage_too(caches: Caches, redis_url: str, kind: 
     assert (await cache.touch("touch")).acknowledged
     assert (await cache.delete("delete")).affected == 1
 
-    assert cache.statistics().damaged >= 4
+    assert cache.statistics().damaged == 2  # that were read
     found = await newcomer.get_many(["load", "set", "add", "incr", "expire", "touch", "delete"])
     assert found == {"load": "value", "set": "value", "add": "value", "incr": 5}
 

@@ -275,6 +275,45 @@ async def test_race_24_set_against_a_read_in_the_process(
     assert (await cache.get(KEY) == "new") is holds
 
 
+@pytest.mark.parametrize("method", ["put", "add"])
+async def test_a_set_against_a_later_delete(caches: Caches, redis_url: str, method: str) -> None:
+    """What another process deleted after it was set here is not kept when the reply comes."""
+    setting, deleting = [await caches.start(redis_url) for _ in range(2)]
+    reply = store_of(setting).hold(method, "after")
+    write = setting.set(KEY, "old") if method == "put" else setting.add(KEY, "old")
+    writing = asyncio.ensure_future(write)
+    await reply.reached.wait()
+
+    await deleting.delete(KEY)
+    await heard(setting, 1)
+    reply.release()
+    await writing
+
+    assert await setting.get(KEY) is MISSING
+
+
+async def test_an_add_does_not_remove_what_another_has_added(
+    caches: Caches, redis_url: str
+) -> None:
+    """Not even when what was in its way went, and the other's came, while it looked."""
+    cache, other = [await caches.start(redis_url) for _ in range(2)]
+    await other.set(KEY, "in the way")
+    store = store_of(cache)
+    request = store.hold("read", "before")
+    adding = asyncio.create_task(cache.add(KEY, "here"))
+    await request.reached.wait()
+    await other.delete(KEY)
+    reply = store.hold("read", "after")
+    request.release()
+    await reply.reached.wait()
+
+    assert await other.add(KEY, "there")
+    reply.release()
+
+    assert not await adding
+    assert await cache.get(KEY) == await other.get(KEY) == "there"
+
+
 @against(store=mutants.FillsWithoutLease)
 async def test_race_25_refresh_against_delete(
     caches: Caches, redis_url: str, parts: Parts, *, holds: bool

@@ -14,6 +14,7 @@ import pytest
 
 from asynccache import MISSING, Cache, CacheClosed
 from asynccache.core.messages import Message
+from asynccache.levels.journal import Journal
 from asynccache.runtime import Runtime
 from tests.support import mutants
 from tests.support.caches import (
@@ -161,6 +162,37 @@ async def test_race_20_unreachable_writer(
 
         assert (await reading.get_or_load(KEY, source.load) == "new") is holds
         assert await writing.get_or_load(KEY, source.load) == ("new" if holds else "old")
+
+
+class NeverBypasses(Journal):
+    """Lets its process read from Redis what it could not delete there."""
+
+    def holds(self, key: str) -> bool:
+        """See `Journal.holds`."""
+        return False
+
+
+@against(journal=NeverBypasses)
+async def test_race_20_between_the_return_and_the_replay(
+    caches: Caches, redis_server: RedisServer, redis_url: str, parts: Parts, *, holds: bool
+) -> None:
+    """While Redis is back and has not been told yet, its old value is not read here."""
+    async with FaultProxy(redis_server.port) as proxy:
+        cache = await caches.start(proxy.url, parts=parts)
+        await cache.set_many({KEY: "old", "loaded": "old"})
+        await proxy.cut()
+        assert not (await cache.delete_many([KEY, "loaded"])).acknowledged
+        replay = store_of(cache).hold("forget", "before")
+        await proxy.restore()
+        await replay.reached.wait()
+        await until(lambda: cache.statistics().breaker == "closed")
+
+        read = await cache.get(KEY)
+        loaded = await cache.get_or_load("loaded", Source("new").load)
+        replay.release()
+
+        assert ((read, loaded) == (MISSING, "new")) is holds
+        await replayed(cache)
 
 
 async def test_race_22_replay_against_a_newer_write(

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from asynccache import Cache
+from asynccache.core.messages import Kind, Message
 from asynccache.redis.bus import HEARTBEATS
 from asynccache.redis.pool import send
 from tests.support import mutants
@@ -19,6 +20,9 @@ from tests.support.caches import (
     Parts,
     Source,
     bus_open,
+    heard,
+    link_of,
+    runtime_of,
     store_of,
 )
 from tests.support.fault_proxy import FaultProxy
@@ -219,3 +223,29 @@ async def test_a_stall_is_no_loss(
     assert after.breaker == "closed"
     assert await cache.get(KEY) == "value"
     assert cache.statistics().l1_hits == before.l1_hits + 1
+
+
+async def test_a_flood_is_not_silence(
+    caches: Caches, redis_server: RedisServer, redis_url: str
+) -> None:
+    """A PONG that waits behind thirty thousand messages comes late, on a link that is well."""
+    async with FaultProxy(redis_server.port) as proxy:
+        other = await caches.start(redis_url)
+        cache = await caches.start(redis_url, bus_url=proxy.url, max_staleness=0.2)
+        await cache.set(KEY, "value")
+        keys = runtime_of(cache)._configuration.keys
+        message = Message(b"origin-1", Kind.FORGET_KEYS, tuple(f"k{n}" for n in range(20))).pack()
+        flood = (
+            "for n = 1, 30000 do local number = redis.call('INCR', KEYS[1]) "
+            "redis.call('PUBLISH', ARGV[1], string.format('%.0f', number) .. '|' .. ARGV[2]) end"
+        )
+        gaps = cache.statistics().gaps
+
+        await link_of(other).call(("EVAL", flood, 1, keys.sequence, keys.channel, message))
+        start = time.monotonic()
+        await heard(cache, 30_000)
+        took = time.monotonic() - start
+
+        assert took > 0.2 / 2  # longer than its patience with silence
+        assert cache.statistics().gaps == gaps
+        assert cache.statistics().l1_entries == 1

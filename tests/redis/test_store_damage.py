@@ -59,7 +59,7 @@ async def test_a_record_of_a_wrong_type_reads_as_an_error(bench: Bench, kind: st
 
 
 async def test_a_record_of_a_wrong_type_gives_way(bench: Bench, kind: str) -> None:
-    """A put, a fill, a delete and an expiry end it; an exchange, not knowing it, does not."""
+    """Whatever writes or removes a key ends it; an exchange, not knowing it, does not."""
     redis_key, record = bench.keys.record("k"), item("k")
 
     await plant(bench, redis_key, kind)
@@ -76,9 +76,17 @@ async def test_a_record_of_a_wrong_type_gives_way(bench: Bench, kind: str) -> No
         await bench.store.forget(["k"])
         await plant(bench, redis_key, kind)
         assert not await bench.store.exchange("k", b"x", b"")
-        assert not await bench.store.add("k", record)
         assert await removes(["k"]) == 1
         assert await bench.redis("EXISTS", redis_key) == 0
+
+    await plant(bench, redis_key, kind)
+    assert await bench.store.add("k", record)
+    assert not await bench.store.add("k", record)
+
+    await bench.store.forget(["k"])
+    await plant(bench, redis_key, kind)
+    assert await bench.store.increment("k", 5, MINUTE) == 5
+    assert 0 < await bench.pttl("k") <= MINUTE
 
 
 async def test_a_lease_of_a_wrong_type_is_nobodys(bench: Bench, kind: str) -> None:

@@ -91,6 +91,10 @@ class GatedStore(RedisStore):
         """See `Store.put`."""
         await self._gated("put", lambda: super(GatedStore, self).put(items))
 
+    async def add(self, key: str, item: Item) -> bool:
+        """See `Store.add`."""
+        return await self._gated("add", lambda: super(GatedStore, self).add(key, item))
+
     async def release(self, keys: Collection[str], token: bytes) -> None:
         """See `Store.release`."""
         await self._gated("release", lambda: super(GatedStore, self).release(keys, token))
