@@ -9,6 +9,7 @@ import random
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from weakref import WeakSet
 
 from asynccache.clock import Clock
@@ -29,10 +30,9 @@ from asynccache.levels.shared import Levels, SecondLevel
 from asynccache.levels.writer import TwoLevelWriter, Writer
 from asynccache.memory.engine import MemoryEngine
 from asynccache.memory.entry import FOREVER
-from asynccache.redis.batching import Batching
 from asynccache.redis.bus import Bus
+from asynccache.redis.dialing import DirectDialer
 from asynccache.redis.link import Link
-from asynccache.redis.pool import make_connection
 from asynccache.redis.settings import RedisSettings
 from asynccache.redis.store import RedisStore
 from asynccache.statistics import Counters, Statistics
@@ -110,10 +110,11 @@ class Runtime:
     def _connect(self, redis: RedisSettings) -> SecondLevel:
         configuration = self._configuration
         origin = secrets.token_bytes(8)
-        link = self._link = Link(redis)
-        store = self._store = RedisStore(Batching(link, self._tasks), configuration.keys, origin)
+        dialer = DirectDialer(redis)
+        link = self._link = Link(redis, dialer=dialer)
+        store = self._store = RedisStore(link, configuration.keys, origin)
         self._bus = Bus(
-            connection=lambda: make_connection(redis),
+            dial=partial(dialer.dial, push=False),
             announcer=store,
             listener=self,
             channel=configuration.keys.channel,

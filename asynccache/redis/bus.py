@@ -24,8 +24,8 @@ from asynccache.clock import Clock
 from asynccache.core.backoff import capped_jitter
 from asynccache.core.messages import Kind, Message, unpack
 from asynccache.errors import DecodeError, Unavailable
+from asynccache.redis.connections import cut, send
 from asynccache.redis.faults import TRANSPORT_ERRORS
-from asynccache.redis.pool import connect, cut, send
 
 logger = logging.getLogger("asynccache")
 
@@ -68,7 +68,7 @@ class Bus:
     """Listens to one namespace's channel, for ever.
 
     Args:
-        connection: Makes a connection, not yet connected, without a read timeout.
+        dial: Makes a connection, connected, that speaks RESP2 and has no read timeout.
         announcer: Sends probes and reads the last message's number.
         listener: Is told what is heard.
         channel: The channel's name.
@@ -85,7 +85,7 @@ class Bus:
     def __init__(
         self,
         *,
-        connection: Callable[[], AbstractConnection],
+        dial: Callable[[], Awaitable[AbstractConnection]],
         announcer: Announcer,
         listener: Listener,
         channel: str,
@@ -94,7 +94,7 @@ class Bus:
         max_staleness: float,
         random: Callable[[], float],
     ) -> None:
-        self._connection = connection
+        self._dial = dial
         self._announcer = announcer
         self._listener = listener
         self._channel = channel
@@ -135,10 +135,10 @@ class Bus:
             attempt += 1
 
     async def _session(self) -> None:
-        connection = self._connection()
+        async with asyncio.timeout(self._patience):
+            connection = await self._dial()
         try:
             async with asyncio.timeout(self._patience):
-                await connect(connection)
                 await send(connection, "SUBSCRIBE", self._channel)
                 reply = await connection.read_response()
             if not isinstance(reply, list) or reply[:1] != [b"subscribe"]:

@@ -36,8 +36,8 @@ _REFUSALS = (
 )
 
 # Those for which redis-py has no class, or not in every release. BUSY: a script has been running
-# for seconds.
-_REFUSAL_CODES = ("BUSY ", "CLUSTERDOWN ", "MASTERDOWN ")
+# for seconds. The last one is said to a new connection, which is then closed.
+_REFUSAL_CODES = ("BUSY ", "CLUSTERDOWN ", "MASTERDOWN ", "ERR max number of clients reached")
 
 
 def is_refusal(error: Exception) -> bool:

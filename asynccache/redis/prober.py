@@ -10,9 +10,6 @@ from contextvars import Context
 
 from asynccache.core.breaker import Breaker
 from asynccache.errors import Unavailable
-from asynccache.redis.faults import TRANSPORT_ERRORS
-from asynccache.redis.pool import connect, cut, exchange, make_connection
-from asynccache.redis.settings import RedisSettings
 
 _log = logging.getLogger("asynccache")
 
@@ -21,21 +18,24 @@ class Prober:
     """Probes a Redis that was given up until it answers, then closes the breaker.
 
     Args:
-        settings: Where Redis is.
+        address: Where Redis is, for people.
         breaker: Says how long to wait, and is closed in the end.
+        probe: Asks Redis on a new connection; raises when there is no good answer.
         on_heal: Awaited when Redis answers. While it raises, probing goes on.
         on_error: Told why a probe has failed.
     """
 
     def __init__(
         self,
-        settings: RedisSettings,
+        address: str,
         breaker: Breaker,
+        probe: Callable[[], Awaitable[None]],
         on_heal: Callable[[], Awaitable[None]] | None,
         on_error: Callable[[Exception], None],
     ) -> None:
-        self._settings = settings
+        self._address = address
         self._breaker = breaker
+        self._ask = probe
         self._on_heal = on_heal
         self._on_error = on_error
         self._task: asyncio.Task[None] | None = None
@@ -65,22 +65,15 @@ class Prober:
         # Nothing is awaited between the last step of healing and this: what on_heal has put in
         # order is in order when the first call is let through.
         self._breaker.close()
-        address, seconds = self._settings.address, loop.time() - since
-        _log.info("Redis at %s answers again after %.1f s", address, seconds)
+        seconds = loop.time() - since
+        _log.info("Redis at %s answers again after %.1f s", self._address, seconds)
 
     async def _answers(self) -> bool:
-        """Ask on a new connection: the old ones may be dead while Redis is well."""
-        connection = make_connection(self._settings)
-        ping = [(connection.pack_commands([("PING",)]), 1)]
         try:
-            async with asyncio.timeout(self._settings.op_timeout):
-                await connect(connection)
-                await exchange(connection, ping, [])
-        except TRANSPORT_ERRORS as error:
+            await self._ask()
+        except Exception as error:  # noqa: BLE001  # a prober that dies never closes the breaker
             self._on_error(error)
             return False
-        finally:
-            await cut(connection)
         return True
 
     async def _heals(self) -> bool:
@@ -103,6 +96,6 @@ class Prober:
     def _failed_to_heal(self, error: BaseException) -> None:
         _log.error(
             "Redis at %s answers, but what has to be done first has failed; trying again",
-            self._settings.address,
+            self._address,
             exc_info=error,
         )

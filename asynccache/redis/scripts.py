@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from redis.exceptions import NoScriptError
 
-from asynccache.redis.transport import Argument, Command, Transport
+from asynccache.redis.transport import Argument, Carrier, Command
 
 
 class Script:
@@ -37,9 +37,7 @@ ScriptCall: TypeAlias = tuple[Script, Sequence[str | bytes], Sequence[Argument]]
 """A script, its KEYS and its ARGV."""
 
 
-async def run(
-    transport: Transport, *commands: Command | ScriptCall, retry: bool = True
-) -> list[Any]:
+async def run(carrier: Carrier, *commands: Command | ScriptCall, retry: bool = True) -> list[Any]:
     """Send commands and script calls together and return their replies, in order.
 
     When the server does not know a script (it was restarted, or its scripts were flushed), that
@@ -47,19 +45,19 @@ async def run(
     a command that it follows. What follows a script must therefore bear to be done twice.
 
     Args:
-        transport: Carries the commands.
+        carrier: Carries the commands.
         *commands: Commands, and calls of scripts: ``(script, keys, arguments)``.
-        retry: See `Transport.call`. A script that must not run twice may still be sent twice: a
+        retry: See `Carrier.call`. A script that must not run twice may still be sent twice: a
             script that the server does not know has not run.
 
     Raises:
         Unavailable: Redis cannot be asked.
     """
-    replies = await transport.call(*(_by_digest(command) for command in commands), retry=retry)
+    replies = await carrier.call(*(_by_digest(command) for command in commands), retry=retry)
     for index, reply in enumerate(replies):
         if isinstance(reply, NoScriptError):
             rest = [_in_full(command) for command in commands[index:]]
-            return replies[:index] + await transport.call(*rest, retry=retry)
+            return replies[:index] + await carrier.call(*rest, retry=retry)
     return replies
 
 

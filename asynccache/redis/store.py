@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import product
 from typing import Any
 
 from redis.exceptions import ResponseError
@@ -87,9 +88,9 @@ class RedisStore:
     ) -> set[str]:
         """See `Store.fill`."""
         fills = [self._script(lua.FILL, key, token, *item) for key, item in items.items()]
-        announcements = self._announcements(list(items)) if announce else []
-        replies = _checked(await run(self._transport, *fills, *announcements))
-        return {key for key, reply in zip(items, replies, strict=False) if reply == 1}
+        announced = list(items) if announce else []
+        replies = _checked(await self._run_and_announce(fills, announced))
+        return {key for key, reply in zip(items, replies, strict=True) if reply == 1}
 
     async def put(self, items: Mapping[str, Item]) -> None:
         """See `Store.put`."""
@@ -107,8 +108,7 @@ class RedisStore:
     async def increment(self, key: str, amount: int, px: int) -> int | Raw:
         """See `Store.increment`."""
         script = self._script(lua.INCREMENT, key, amount, px)
-        replies = await run(self._transport, script, *self._announcements([key]), retry=False)
-        count = replies[0]
+        (count,) = await self._run_and_announce([script], [key], retry=False)
         if isinstance(count, ResponseError):
             if "overflow" in str(count):
                 raise OverflowError(str(count))
@@ -163,11 +163,13 @@ class RedisStore:
 
     async def _unlink_matching(self, prefix: str, pattern: Pattern | None) -> int:
         removed = 0
-        for glob in ("*",) if pattern is None else redis_globs(pattern):
+        globs = ("*",) if pattern is None else redis_globs(pattern)
+        primaries = await self._transport.primaries()
+        for primary, glob in product(primaries, globs):
             cursor: Any = 0
             while True:
                 scan = ("SCAN", cursor, "MATCH", f"{prefix}{{{glob}}}", "COUNT", SCAN_COUNT)
-                ((cursor, found),) = _checked(await self._transport.call(scan))
+                ((cursor, found),) = _checked(await primary.call(scan))
                 victims = [name for name in found if self._is_match(name, pattern)]
                 if victims:
                     # One command for each key: in a cluster they are in different slots.
@@ -183,8 +185,25 @@ class RedisStore:
 
     async def _change(self, commands: Sequence[ScriptCall], keys: Sequence[str]) -> list[int]:
         """Run scripts that change keys, then announce it; return the scripts' own replies."""
-        replies = await run(self._transport, *commands, *self._announcements(keys))
-        return _checked(replies)[: len(commands)]
+        return _checked(await self._run_and_announce(commands, keys))
+
+    async def _run_and_announce(
+        self, scripts: Sequence[ScriptCall], keys: Sequence[str], *, retry: bool = True
+    ) -> list[Any]:
+        """Run scripts, and announce afterwards that keys have changed; return the scripts' replies.
+
+        One exchange, unless the order in it is not kept: then who hears of a change might find
+        the old value still (race 9).
+        """
+        announcements = self._announcements(keys)
+        if self._transport.is_ordered:
+            replies = await run(self._transport, *scripts, *announcements, retry=retry)
+            _checked(replies[len(scripts) :])
+            return replies[: len(scripts)]
+        replies = await run(self._transport, *scripts, retry=retry)
+        if announcements:
+            _checked(await run(self._transport, *announcements, retry=retry))
+        return replies
 
     def _announcements(self, keys: Sequence[str]) -> list[ScriptCall]:
         return [self._announcement(message) for message in forget_keys(self._origin, keys)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Protocol, TypeAlias
 
 Argument: TypeAlias = str | bytes | int | float
@@ -10,13 +11,14 @@ Command: TypeAlias = tuple[Argument, ...]
 """A command's name and its arguments: ``("SET", "key", b"value", "PX", 1_000)``."""
 
 
-class Transport(Protocol):
+class Carrier(Protocol):
     """Carries commands to Redis and replies back."""
 
     async def call(self, *commands: Command, retry: bool = True) -> list[Any]:
         """Send some commands together and return their replies, in order.
 
-        A reply is as Redis sent it: bytes, int, None, or a list of these. The reply of a command
+        A reply is as Redis sent it: bytes, int, None, or a list of these (and what else RESP3 has:
+        bool, float, dict, for commands that answer so). The reply of a command
         that Redis refused is a `redis.exceptions.ResponseError`, returned in its place and never
         raised: it says something about that command, and nothing about the others.
 
@@ -31,5 +33,23 @@ class Transport(Protocol):
 
         Raises:
             Unavailable: Redis cannot be asked; its cause says why.
+        """
+        ...
+
+
+class Transport(Carrier, Protocol):
+    """A carrier, and what has to be known of the servers behind it."""
+
+    @property
+    def is_ordered(self) -> bool:
+        """Whether the commands of one call are carried out in their order. In a cluster only those
+        for keys of one slot are: the others are with other servers."""
+        ...
+
+    async def primaries(self) -> Sequence[Carrier]:
+        """Return a carrier to each server that holds keys, for what each must be asked (SCAN).
+
+        Raises:
+            Unavailable: Nobody can be asked which servers there are.
         """
         ...

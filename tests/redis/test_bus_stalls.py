@@ -12,7 +12,7 @@ import pytest
 from asynccache import Cache
 from asynccache.core.messages import Kind, Message
 from asynccache.redis.bus import HEARTBEATS
-from asynccache.redis.pool import send
+from asynccache.redis.connections import send
 from tests.support import mutants
 from tests.support.caches import (
     SOUND,

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 
 import pytest
 from redis.exceptions import DataError, ResponseError
 
-from asynccache.redis.pool import Pool
+from asynccache.errors import Unavailable
+from asynccache.redis.packing import MOST_BYTES, pack
 from tests.redis.conftest import OpenLink
 from tests.support.redis_server import RedisServer
 
@@ -18,6 +20,13 @@ pytestmark = pytest.mark.integration
 def clients_of(server: RedisServer, name: str) -> int:
     """Return how many connections under a name the server sees."""
     return server.command("CLIENT", "LIST").count(f" name={name} ".encode())
+
+
+def connections_received(server: RedisServer) -> int:
+    """Return how many connections the server has ever accepted."""
+    found = re.search(rb"total_connections_received:(\d+)", server.command("INFO", "stats"))
+    assert found is not None
+    return int(found[1])
 
 
 async def test_replies_come_in_order(redis_url: str, open_link: OpenLink) -> None:
@@ -61,7 +70,22 @@ async def test_a_batch_of_any_size_is_answered(redis_url: str, open_link: OpenLi
     replies = await link.call(*commands)
 
     assert replies == [b"%d" % number for number in range(1_201)]
-    assert [count for _, count in Pool(link.settings).pack(commands)] == [500, 500, 201]
+    assert [part.wanted for part in pack(commands)] == [500, 500, 201]
+
+
+async def test_large_values_of_a_batch_are_sent_in_several_parts(
+    redis_url: str, open_link: OpenLink
+) -> None:
+    """So that other callers' commands get in between; they take effect in order all the same."""
+    link = await open_link(redis_url)
+    values = [bytes([number]) * (MOST_BYTES // 2) for number in range(5)]
+    commands = [("SET", f"k{number}", value) for number, value in enumerate(values)]
+
+    assert await link.call(*commands, *(("GET", f"k{number}") for number in range(5))) == [
+        *[b"OK"] * 5,
+        *values,
+    ]
+    assert [part.wanted for part in pack(commands)] == [2, 2, 1]
 
 
 async def test_large_values_survive(redis_url: str, open_link: OpenLink) -> None:
@@ -85,16 +109,33 @@ async def test_an_argument_that_cannot_be_sent_is_the_callers_fault(
     assert (link.unavailable, link.breaker.openings) == (0, 0)
 
 
-async def test_calls_beyond_the_limit_wait(
+async def test_everybody_shares_one_connection(
     redis_server: RedisServer, redis_url: str, open_link: OpenLink
 ) -> None:
-    """Three hundred concurrent calls are all answered, over at most four connections."""
-    link = await open_link(redis_url, max_connections=4, client_name="crowd")
+    """Three hundred concurrent calls are all answered, over one connection."""
+    link = await open_link(redis_url, client_name="crowd")
 
     replies = await asyncio.gather(*(link.call(("ECHO", number)) for number in range(300)))
 
     assert replies == [[b"%d" % number] for number in range(300)]
-    assert clients_of(redis_server, "crowd") == 4
+    assert clients_of(redis_server, "crowd") == 1
+
+
+async def test_too_many_calls_are_turned_away_at_once(
+    own_redis: RedisServer, open_link: OpenLink
+) -> None:
+    """What waits is bounded; to be turned away is nothing that is held against Redis."""
+    link = await open_link(own_redis.url, max_pending=10)
+    await link.call(("PING",))
+    own_redis.pause()
+    waiting = [asyncio.create_task(link.call(("ECHO", number))) for number in range(10)]
+    await asyncio.sleep(0)
+    with pytest.raises(Unavailable, match="10 calls wait"):
+        await link.call(("PING",))
+    own_redis.resume()
+
+    assert await asyncio.gather(*waiting) == [[b"%d" % number] for number in range(10)]
+    assert (link.unavailable, link.breaker.openings) == (1, 0)
 
 
 async def test_one_caller_needs_one_connection(
@@ -112,7 +153,9 @@ async def test_cancelled_calls_leave_no_trace(
     redis_server: RedisServer, redis_url: str, open_link: OpenLink
 ) -> None:
     """Of thousands of calls half are cancelled anywhere: the others get their own replies."""
-    link = await open_link(redis_url, max_connections=5, client_name="storm")
+    link = await open_link(redis_url, client_name="storm")
+    await link.call(("PING",))
+    connections = connections_received(redis_server)
     chance = random.Random(7)
     answered = 0
     for round_ in range(100):
@@ -132,7 +175,9 @@ async def test_cancelled_calls_leave_no_trace(
 
     assert answered >= 2_000
     assert (link.unavailable, link.breaker.openings) == (0, 0)
-    assert "0 in use" in repr(link)
-    assert clients_of(redis_server, "storm") <= 5
+    assert "0 calls" in repr(link)
+    assert clients_of(redis_server, "storm") == 1
+    # Two were made here, to ask that, and to ask this.
+    assert connections_received(redis_server) == connections + 2
     replies = await asyncio.gather(*(link.call(("ECHO", number)) for number in range(50)))
     assert replies == [[b"%d" % number] for number in range(50)]

@@ -29,7 +29,7 @@ async def pong(command: list[bytes]) -> bytes:
 
 
 async def test_connecting_takes_no_needless_round_trip(open_link: OpenLink) -> None:
-    """AUTH, the name and the database as far as asked for; no HELLO, SETINFO or notifications."""
+    """HELLO with the credentials, the name and the database; no SETINFO or notifications."""
     async with ScriptedServer(pong) as server:
         plain = await open_link(server.url, client_name=None)
         await plain.call(("PING",))
@@ -37,12 +37,40 @@ async def test_connecting_takes_no_needless_round_trip(open_link: OpenLink) -> N
         await full.call(("PING",))
 
     assert server.received == [
+        [b"HELLO", b"3"],
         [b"PING"],
-        [b"AUTH", b"me", b"secret"],
+        [b"HELLO", b"3", b"AUTH", b"me", b"secret"],
         [b"CLIENT", b"SETNAME", b"asynccache"],
         [b"SELECT", b"2"],
         [b"PING"],
     ]
+
+
+@pytest.mark.parametrize(
+    "refusal", [b"-ERR unknown command 'HELLO'\r\n", b"-NOPROTO unsupported protocol version\r\n"]
+)
+async def test_a_server_without_resp3_is_spoken_to_in_resp2(
+    open_link: OpenLink, refusal: bytes
+) -> None:
+    """A proxy, or a Redis before 6: found out once, and remembered for later connections."""
+
+    async def old(command: list[bytes]) -> bytes | None:
+        if command[0] == b"HELLO":
+            return refusal
+        if command[0] == b"AUTH":
+            return b"+OK\r\n"
+        return None if command == [b"DIE"] else b"+PONG\r\n"
+
+    async with ScriptedServer(old, greets=False) as server:
+        link = await open_link(server.url, password="secret", client_name=None)
+        assert await link.call(("PING",)) == [b"PONG"]
+        with pytest.raises(Unavailable):
+            await link.call(("DIE",), retry=False)
+        assert await link.call(("PING",)) == [b"PONG"]
+
+    auth = [b"AUTH", b"secret"]
+    assert [command[0] for command in server.received].count(b"HELLO") == 1
+    assert server.received[1:] == [auth, [b"PING"], [b"DIE"], auth, [b"PING"]]
 
 
 async def test_the_database_and_the_password_are_used(open_link: OpenLink) -> None:

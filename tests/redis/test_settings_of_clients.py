@@ -12,7 +12,7 @@ from redis.asyncio import BlockingConnectionPool, Redis, RedisCluster, SSLConnec
 from redis.asyncio.sentinel import Sentinel
 
 from asynccache.errors import InvalidArgument
-from asynccache.redis.pool import make_connection
+from asynccache.redis.connections import make_connection
 from asynccache.redis.settings import RedisSettings
 
 SENTINEL = Sentinel([("h", 26379)])  # type: ignore[no-untyped-call]  # redis-py left it untyped

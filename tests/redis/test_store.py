@@ -361,7 +361,7 @@ async def test_everything_works_again_after_script_flush(bench: Bench) -> None:
 async def test_a_full_memory_denies_and_forgets() -> None:
     """Without room nothing is stored and no lease is granted; what is removed is still told."""
     with RedisServer() as server:
-        async with open_bench("batching", server.url) as bench:
+        async with open_bench("link", server.url) as bench:
             await stored(bench, "k")
             server.command("CONFIG", "SET", "maxmemory", "1")
 

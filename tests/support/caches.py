@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 from types import TracebackType
 from typing import Any, Final, Literal, TypeVar
 from unittest import mock
@@ -21,8 +22,8 @@ from asynccache.levels.store import Item, Lease, Raw
 from asynccache.levels.writer import TwoLevelWriter
 from asynccache.redis import lua
 from asynccache.redis.bus import Bus
+from asynccache.redis.dialing import DirectDialer
 from asynccache.redis.link import Link
-from asynccache.redis.pool import make_connection
 from asynccache.redis.scripts import Script
 from asynccache.redis.settings import RedisSettings
 from asynccache.redis.store import RedisStore
@@ -132,11 +133,11 @@ SOUND = Parts()
 
 def bus_through(url: str, bus: type[Bus] = Bus) -> type[Bus]:
     """Return a bus that listens at another address than the one where the cache asks."""
-    settings = RedisSettings.from_url(url)
+    dialer = DirectDialer(RedisSettings.from_url(url))
 
     class Elsewhere(bus):  # type: ignore[misc, valid-type]  # the base is given
         def __init__(self, **options: Any) -> None:
-            options["connection"] = lambda: make_connection(settings)
+            options["dial"] = partial(dialer.dial, push=False)
             super().__init__(**options)
 
     return Elsewhere

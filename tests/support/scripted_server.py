@@ -15,10 +15,19 @@ Answer = Callable[[list[bytes]], Awaitable[bytes | None]]
 """Receives a command and returns the raw reply; None: the server closes the connection."""
 
 
+_WELCOME = {
+    b"AUTH": b"+OK\r\n",
+    b"CLIENT": b"+OK\r\n",
+    b"HELLO": b"%1\r\n$5\r\nproto\r\n:3\r\n",
+    b"SELECT": b"+OK\r\n",
+}
+
+
 class ScriptedServer:
     """A server on a loopback port; an async context manager.
 
-    It welcomes every connection (AUTH, CLIENT and SELECT get OK) and asks the test for the rest.
+    It welcomes every connection (HELLO, AUTH, CLIENT and SELECT succeed) and asks the test for the
+    rest.
 
     Args:
         answer: The test's replies.
@@ -87,8 +96,7 @@ class ScriptedServer:
                 commands.feed(data)
                 while command := commands.gets():
                     self.received.append(command)
-                    is_welcome = command[0] in (b"AUTH", b"CLIENT", b"SELECT")
-                    reply = b"+OK\r\n" if self._greets and is_welcome else None
+                    reply = _WELCOME.get(command[0]) if self._greets else None
                     if reply is None:
                         reply = await self._answer(command)
                     if reply is None:

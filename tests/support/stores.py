@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
@@ -15,17 +15,15 @@ from asynccache.core.policy import Lifetime
 from asynccache.core.record import RecordFormat
 from asynccache.levels.store import Item
 from asynccache.redis import lua
-from asynccache.redis.batching import Batching
+from asynccache.redis.connections import connect, cut, make_connection, send
 from asynccache.redis.link import Link
-from asynccache.redis.pool import connect, cut, make_connection, send
 from asynccache.redis.scripts import Script
 from asynccache.redis.settings import RedisSettings
 from asynccache.redis.store import RedisStore
-from asynccache.redis.transport import Command
-from asynccache.tasks import OwnedTasks
+from asynccache.redis.transport import Carrier, Command, Transport
 
-BACKENDS: Final = ("link", "batching", "fakeredis")
-"""A store on the link itself, on batches over it as a cache has it, and on fakeredis.
+BACKENDS: Final = ("link", "fakeredis")
+"""A store on the link, as a cache has it, and on fakeredis.
 
 fakeredis is faithful in all that the contract says: commands, expiry, scripts, NOSCRIPT, messages.
 It is not in what the contract does not say: it has no memory limit, no ACL, no CLIENT LIST or KILL,
@@ -44,9 +42,18 @@ class RecordingTransport:
         sent: Every command, in order.
     """
 
-    def __init__(self, transport: Any) -> None:
+    def __init__(self, transport: Transport) -> None:
         self._transport = transport
         self.sent: list[Command] = []
+
+    @property
+    def is_ordered(self) -> bool:
+        """See `Transport.is_ordered`."""
+        return self._transport.is_ordered
+
+    async def primaries(self) -> Sequence[Carrier]:
+        """Return what records too."""
+        return [self]
 
     async def call(self, *commands: Command, retry: bool = True) -> list[Any]:
         """Pass commands on."""
@@ -129,9 +136,8 @@ async def open_bench(backend: str, url: str) -> AsyncIterator[Bench]:
         await connect(ear)
         await send(ear, "SUBSCRIBE", keys.channel)
         await ear.read_response()
-        transport = Batching(link, OwnedTasks()) if backend == "batching" else link
         await link.call(*(("SCRIPT", "LOAD", script.source) for script in SCRIPTS))
-        yield Bench(transport, keys, ear)
+        yield Bench(link, keys, ear)
     finally:
         await cut(ear)
         await link.close()
