@@ -105,6 +105,7 @@ class Bus:
         self._random = random
         self._last: int | None = None
         self._heard = 0
+        self._is_behind = False  # the last heartbeat has missed messages
         self._probe: str | None = None
         self._proved = asyncio.Event()
         self._pong = asyncio.Event()
@@ -144,6 +145,7 @@ class Bus:
             if not isinstance(reply, list) or reply[:1] != [b"subscribe"]:
                 raise _Broken(f"SUBSCRIBE was answered by {type(reply).__name__}")
             self._last = None
+            self._is_behind = False
             pump = asyncio.create_task(self._pump(connection), name="asynccache bus pump")
             try:
                 await self._prove_end_to_end(pump)
@@ -186,8 +188,13 @@ class Bus:
         await self._alive(pump, self._pong.wait(), patience=self._patience)
         if (self._last or 0) < sent:
             self._last = sent
+            if self._is_behind:
+                # Again: they are sent somewhere else than where we listen.
+                raise _Broken("messages are missing")
+            self._is_behind = True
             self._listener.gap("messages are missing")
             return
+        self._is_behind = False
         self._listener.proof(instant)
 
     async def _alive(

@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterable, Sequence
 from contextvars import Context
 from typing import Any, Final
 
+from redis.exceptions import ResponseError
+
 from asynccache.redis.calls import Call
 from asynccache.redis.dialing import Dialer
 from asynccache.redis.listening import Listening
@@ -108,6 +110,7 @@ class Connector:
             deadline=self._settings.op_timeout,
             on_push=self._pushed,
             on_lost=self._lost,
+            can_push=connection.get_protocol() in (3, "3"),
         )
 
     def adopt(self, multiplexer: Multiplexer) -> None:
@@ -165,6 +168,10 @@ class Connector:
         self.adopt(multiplexer)
 
     def _greet(self, multiplexer: Multiplexer, listening: Listening) -> None:
+        if not multiplexer.can_push:
+            listening.tell("refused", self._address, ResponseError("the server has no RESP3"))
+            return
+
         def answered(replies: list[Any]) -> None:
             if multiplexer is not self._current:
                 return
@@ -177,7 +184,7 @@ class Connector:
 
         (greeting,) = pack(listening.greeting)
         now, outcome = self._loop.time(), _AtOnce(answered)
-        multiplexer.submit(Call(greeting.data, greeting.wanted, False, now, outcome))
+        multiplexer.submit(Call(greeting.data, listening.wanted, False, now, outcome))
 
     def _lost(
         self, multiplexer: Multiplexer, error: Exception, sent: list[Call], unsent: list[Call]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import Protocol
 
 from redis.asyncio.connection import AbstractConnection
@@ -17,6 +18,18 @@ _log = logging.getLogger("asynccache")
 
 class Dialer(Protocol):
     """Makes connections to a server that may move."""
+
+    def open(self, on_moved: Callable[[str], None]) -> None:
+        """Begin to watch where the server is.
+
+        Args:
+            on_moved: Is told, with a reason, when new connections will lead somewhere else.
+        """
+        ...
+
+    async def close(self) -> None:
+        """End watching. May be called repeatedly, and without `open`."""
+        ...
 
     async def dial(self, *, push: bool = True) -> AbstractConnection:
         """Return a connection that is connected and has introduced itself.
@@ -43,6 +56,12 @@ class DirectDialer:
         self._settings = settings
         self._address = address
         self._speaks_resp3 = True
+
+    def open(self, on_moved: Callable[[str], None]) -> None:
+        """See `Dialer.open`: the address is fixed."""
+
+    async def close(self) -> None:
+        """See `Dialer.close`."""
 
     async def dial(self, *, push: bool = True) -> AbstractConnection:
         """See `Dialer.dial`."""

@@ -13,6 +13,8 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Literal
 
+from redis.asyncio.connection import AbstractConnection
+
 from asynccache.core.breaker import Breaker
 from asynccache.errors import CacheClosed, NotStarted, Unavailable
 from asynccache.redis import faults
@@ -86,10 +88,15 @@ class Link:
         Raises:
             CacheClosed: It was closed.
         """
+        self.open()
+
+    def open(self) -> None:
+        """Do what `start` does."""
         if self._phase == "closed":
             raise CacheClosed("the link to Redis was closed; make a new one")
         if self._phase == "new":
             self._phase = "started"
+            self._dialer.open(self.reconnect)
             self._connector = Connector(
                 self.settings,
                 self._dialer,
@@ -107,6 +114,7 @@ class Link:
             await connector.close(
                 lambda: CacheClosed("the link to Redis was closed during this call")
             )
+        await self._dialer.close()
 
     async def call(self, *commands: Command, retry: bool = True) -> list[Any]:
         """See `Carrier.call`.
@@ -128,6 +136,14 @@ class Link:
     async def primaries(self) -> list[Carrier]:
         """See `Transport.primaries`."""
         return [self]
+
+    async def dial_owner(self, key: str) -> AbstractConnection:
+        """Return a connection of its own, in RESP2, to the server that has a key.
+
+        Raises:
+            TRANSPORT_ERRORS: There is nobody to connect to.
+        """
+        return await self._dialer.dial(push=False)
 
     def reconnect(self, reason: str) -> None:
         """Use a new connection from now on: the server has moved, or is no longer the one to ask.

@@ -41,12 +41,17 @@ class Listening:
     """What to say to a server so that it pushes, and who listens.
 
     Args:
-        greeting: Sent first on every connection, for example `track`'s.
+        greeting: Sent first on every connection, for example `track`'s; it has a reply.
         listener: Is told. While there is one, a lost connection is replaced without a call.
     """
 
     greeting: Sequence[Command]
     listener: PushListener
+
+    @property
+    def wanted(self) -> int:
+        """How many replies the greeting gets: SUBSCRIBE is answered by a push."""
+        return sum(command[0] != "SUBSCRIBE" for command in self.greeting)
 
     def tell(self, method: str, *arguments: Any) -> None:
         """Tell the listener; what it raises is logged and disturbs nobody."""

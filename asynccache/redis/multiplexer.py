@@ -68,8 +68,10 @@ class Multiplexer:
         on_push: Takes what the server sends unasked (RESP3), in its place among the replies. A
             push is handed over before the callers of earlier replies go on: they were only woken.
         on_lost: Is told once that the connection has died; not after `close`.
+        can_push: The server speaks RESP3.
 
     Attributes:
+        can_push: The server speaks RESP3.
         has_answered: At least one reply has come: the server is there, or was.
     """
 
@@ -87,6 +89,7 @@ class Multiplexer:
         "_to_be_taken",
         "_unsent",
         "_wire",
+        "can_push",
         "has_answered",
     )
 
@@ -98,6 +101,7 @@ class Multiplexer:
         deadline: float,
         on_push: Callable[[list[Any]], None],
         on_lost: OnLost,
+        can_push: bool = True,
     ) -> None:
         self._wire = wire
         self._deadline = deadline
@@ -113,6 +117,7 @@ class Multiplexer:
         self._to_be_taken = 0  # bytes, when `_check` last looked
         self._timer: Handle | None = None
         self.has_answered = False
+        self.can_push = can_push
         wire.open(self)
 
     @property
