@@ -27,6 +27,7 @@ DIST = ROOT / "dist"
 CODE = ("asynccache", "tests", "examples", "noxfile.py")
 
 BENCH = ("aiocache>=0.12", "async-lru>=2.0", "cashews>=7.0")
+REDIS_CLIENTS = ("coredis>=6.0", "valkey-glide>=2.0", "uvloop>=0.21")
 # mkdocs 2 drops plugins and themes; zensical, which follows it, does not yet fail on a docstring
 # that contradicts its signature.
 DOCS = ("mkdocs>=1.6,<2", "mkdocs-material>=9.6,<10", "mkdocstrings[python]>=1.0", "ruff")
@@ -193,3 +194,24 @@ def bench_l1(session: nox.Session) -> None:
     """Measure a hit in memory against a bare coroutine and against other caches."""
     session.install(".[cli,msgspec]", *BENCH)
     session.run("python", "-m", "tests.benchmarks.bench_l1", *session.posargs)
+
+
+@nox.session
+def bench_redis(session: nox.Session) -> None:
+    """Measure a value from Redis through our link, through other clients, and the server's limit."""
+    session.install(".[cli]")
+    install_server(session)
+    for package in REDIS_CLIENTS:
+        try:
+            session.install("--only-binary=:all:", package)
+        except CommandFailed:
+            session.warn(f"{package} has no wheel for this platform: it will be missing")
+    session.run("python", "-m", "tests.benchmarks.bench_redis", *session.posargs)
+
+
+@nox.session
+def soak(session: nox.Session) -> None:
+    """Look for what grows: over millions of operations, and over a thousand lost connections."""
+    session.install(".[cli]")
+    install_server(session)
+    session.run("python", "-m", "tests.benchmarks.soak", *session.posargs)
