@@ -198,7 +198,7 @@ def bench_l1(session: nox.Session) -> None:
 
 @nox.session
 def bench_redis(session: nox.Session) -> None:
-    """Measure a value from Redis through our link, through other clients, and the server's limit."""
+    """Measure a GET through our link and through other clients, and the server's own limit."""
     session.install(".[cli]")
     install_server(session)
     for package in REDIS_CLIENTS:
