@@ -28,6 +28,10 @@ RETRY_SECONDS: Final = 0.1
 """Between attempts when nobody asks but somebody listens; an open breaker has its own rhythm."""
 
 
+class Crowded(Exception):
+    """As many calls wait as may wait."""
+
+
 class Connector:
     """The connection to one server, and the calls that wait for it.
 
@@ -54,6 +58,7 @@ class Connector:
         self._failure = failure
         self._on_blame = on_blame
         self._listening = listening
+        self._most_waiting: int = getattr(settings, "max_pending", 20_000)
         self._loop = asyncio.get_running_loop()
         self._current: Multiplexer | None = None
         self._retired: set[Multiplexer] = set()
@@ -72,15 +77,26 @@ class Connector:
     @property
     def backlog(self) -> int:
         """How many calls wait for an answer, or for a connection."""
-        return len(self._waiting) + (0 if self._current is None else self._current.backlog)
+        current = self._current
+        on_it = 0 if current is None else len(current.pending) + len(current.unsent)
+        return len(self._waiting) + on_it
 
-    def ask(self, data: bytes, wanted: int, *, retry: bool) -> asyncio.Future[list[Any]]:
-        """Send commands that were packed, and return the future of their replies."""
-        future: asyncio.Future[list[Any]] = self._loop.create_future()
-        call = Call(data, wanted, retry, self._loop.time(), future)
-        if self._current is not None:
-            self._current.submit(call)
+    def ask(self, data: bytes, wanted: int, retry: bool) -> asyncio.Future[list[Any]]:
+        """Send commands that were packed, and return the future of their replies.
+
+        Raises:
+            Crowded: Too many calls wait already.
+        """
+        loop, current = self._loop, self._current
+        future: asyncio.Future[list[Any]] = loop.create_future()
+        call = Call(data, wanted, retry, loop.time(), future)
+        if current is not None:
+            if len(current.pending) + len(current.unsent) >= self._most_waiting:
+                raise Crowded
+            current.submit(call)
         else:
+            if len(self._waiting) >= self._most_waiting:
+                raise Crowded
             self._waiting.append(call)
             self.connect()
         return future
@@ -97,7 +113,9 @@ class Connector:
         """Use another connection from now on; this one ends when its calls have been answered."""
         if self._current is not None:
             current = self._current
-            self._retired = {each for each in self._retired if each.backlog} | {current}
+            self._retired = {each for each in self._retired if each.pending or each.unsent} | {
+                current
+            }
             self._drop_current(reason)
             current.retire()
 

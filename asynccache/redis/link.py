@@ -19,7 +19,7 @@ from asynccache.core.breaker import Breaker
 from asynccache.errors import CacheClosed, NotStarted, Unavailable
 from asynccache.redis import faults
 from asynccache.redis.calls import Call
-from asynccache.redis.connector import Connector
+from asynccache.redis.connector import Connector, Crowded
 from asynccache.redis.dialing import Dialer, DirectDialer
 from asynccache.redis.listening import Listening
 from asynccache.redis.multiplexer import Multiplexer
@@ -125,11 +125,22 @@ class Link:
             NotStarted: The link was not started.
             redis.exceptions.DataError: An argument is not a str, bytes, int or float.
         """
+        connector = self._connector
+        if connector is None:
+            connector = self._usable_connector()
         stamp = self.breaker.permit()
         if stamp is None:
-            self._usable_connector()
             raise self._given_up()
-        replies = await self._carry(commands, retry)
+        if len(commands) == 1:
+            # Nearly every call: one coroutine for it.
+            try:
+                replies = await connector.ask(pack_one(commands[0]), 1, retry)
+            except (TimeoutError, Crowded) as error:
+                raise self._failure(error) from None
+            if replies[0].__class__ is not bytes:
+                self._check(replies)
+        else:
+            replies = await self._carry(connector, commands, retry)
         self.breaker.success(stamp)
         return replies
 
@@ -155,28 +166,24 @@ class Link:
             self._connector.retire(reason)
             self._connector.connect()
 
-    async def _carry(self, commands: tuple[Command, ...], retry: bool) -> list[Any]:
-        connector = self._usable_connector()
-        if connector.backlog >= getattr(self.settings, "max_pending", 20_000):
-            self.unavailable += 1
-            raise Unavailable(
-                f"{connector.backlog} calls wait for Redis at {self.settings.address} already"
-            )
+    async def _carry(
+        self, connector: Connector, commands: tuple[Command, ...], retry: bool
+    ) -> list[Any]:
+        replies: list[Any] = []
         try:
-            if len(commands) == 1:
-                replies = await connector.ask(pack_one(commands[0]), 1, retry=retry)
-            else:
-                replies = []
-                # One after the other, so that other callers' commands get in between.
-                for data, wanted in pack(commands):
-                    may_repeat = retry and not replies
-                    replies += await connector.ask(data, wanted, retry=may_repeat)
-        except TimeoutError as error:
+            # One after the other, so that other callers' commands get in between.
+            for data, wanted in pack(commands):
+                may_repeat = retry and not replies
+                replies += await connector.ask(data, wanted, may_repeat)
+        except (TimeoutError, Crowded) as error:
             raise self._failure(error) from None
+        self._check(replies)
+        return replies
+
+    def _check(self, replies: Sequence[Any]) -> None:
         for reply in replies:
             if isinstance(reply, Exception) and faults.is_refusal(reply):
                 raise self._refused(reply)
-        return replies
 
     # What goes wrong.
 
@@ -220,6 +227,9 @@ class Link:
     def _note(self, error: Exception) -> None:
         if faults.is_timeout(error):
             self.last_error = "no answer in time"
+            return
+        if isinstance(error, Crowded):
+            self.last_error = "too many calls wait for it already"
             return
         text = f"{type(error).__name__}: {error}"
         if self._holds_password(text):
@@ -274,4 +284,4 @@ class _Unguarded:
         self._link = link
 
     async def call(self, *commands: Command, retry: bool = True) -> list[Any]:
-        return await self._link._carry(commands, retry)
+        return await self._link._carry(self._link._usable_connector(), commands, retry)

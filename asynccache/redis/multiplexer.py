@@ -73,6 +73,8 @@ class Multiplexer:
     Attributes:
         can_push: The server speaks RESP3.
         has_answered: At least one reply has come: the server is there, or was.
+        pending: The calls that were sent and have not been answered in full.
+        unsent: The calls that wait for their turn of the loop, or for the peer to take bytes.
     """
 
     __slots__ = (
@@ -84,13 +86,13 @@ class Multiplexer:
         "_loop",
         "_on_lost",
         "_on_push",
-        "_pending",
         "_timer",
         "_to_be_taken",
-        "_unsent",
         "_wire",
         "can_push",
         "has_answered",
+        "pending",
+        "unsent",
     )
 
     def __init__(
@@ -108,8 +110,8 @@ class Multiplexer:
         self._on_push = on_push
         self._on_lost: OnLost | None = on_lost
         self._loop = loop
-        self._pending: deque[Call] = deque()  # sent, not answered in full
-        self._unsent: deque[Call] = deque()
+        self.pending: deque[Call] = deque()
+        self.unsent: deque[Call] = deque()
         self._is_sending = False  # `_send` will run in this turn of the loop
         self._is_congested = False
         self._is_retired = False
@@ -120,22 +122,17 @@ class Multiplexer:
         self.can_push = can_push
         wire.open(self)
 
-    @property
-    def backlog(self) -> int:
-        """How many calls wait here."""
-        return len(self._pending) + len(self._unsent)
-
     def submit(self, call: Call) -> None:
         """Send a call: at once when the connection is idle, else with all others of this turn."""
         if self._timer is None:
             self._watch(call.since + self._deadline)
-        if self._pending or self._is_sending or self._is_congested:
-            self._unsent.append(call)
+        if self.pending or self._is_sending or self._is_congested:
+            self.unsent.append(call)
             self._send_soon()
         else:
             # Alone, it pays no tax for company.
             self._heard = self._loop.time()
-            self._pending.append(call)
+            self.pending.append(call)
             self._wire.write(call.data)
 
     def submit_all(self, calls: Iterable[Call]) -> None:
@@ -150,7 +147,7 @@ class Multiplexer:
 
     def close(self) -> list[Call]:
         """End the connection at once and return the calls that were on it."""
-        calls = [*self._pending, *self._unsent]
+        calls = [*self.pending, *self.unsent]
         self._end()
         return calls
 
@@ -159,7 +156,7 @@ class Multiplexer:
     def received(self, replies: list[Any], *, partial: bool) -> None:
         """See `Receiver.received`."""
         self._heard = self._loop.time()
-        pending = self._pending
+        pending = self.pending
         answered = 0
         for reply in replies:
             if reply.__class__ is PushNotification:
@@ -188,12 +185,12 @@ class Multiplexer:
         """See `Receiver.congested`."""
         self._is_congested = is_congested
         self._to_be_taken = self._wire.to_be_taken
-        if not is_congested and self._unsent:
+        if not is_congested and self.unsent:
             self._send_soon()
 
     def lost(self, error: Exception) -> None:
         """See `Receiver.lost`."""
-        on_lost, sent, unsent = self._on_lost, list(self._pending), list(self._unsent)
+        on_lost, sent, unsent = self._on_lost, list(self.pending), list(self.unsent)
         self._end()
         if on_lost is not None:
             on_lost(self, error, sent, unsent)
@@ -209,7 +206,7 @@ class Multiplexer:
 
     def _send(self) -> None:
         self._is_sending = False
-        unsent, pending = self._unsent, self._pending
+        unsent, pending = self.unsent, self.pending
         if unsent and not pending:
             self._heard = self._loop.time()
         while unsent and not self._is_congested:
@@ -232,7 +229,7 @@ class Multiplexer:
     def _check(self, due: float) -> None:
         """Look for silence. One timer serves all calls; it runs while there are any."""
         self._timer = None
-        if not self._pending and not self._unsent:
+        if not self.pending and not self.unsent:
             return
         now = self._loop.time()
         self._note_progress(now)
@@ -240,12 +237,12 @@ class Multiplexer:
             # This loop has stood still. What it has not read yet may be the very answer, and a
             # timer may run before the sockets are looked at.
             self._forgive(now)
-        elif self._pending and now - self._heard >= self._deadline:
+        elif self.pending and now - self._heard >= self._deadline:
             self._break(Silent())
             return
         else:
             self._fail_overdue(now)
-        if self._pending or self._unsent:
+        if self.pending or self.unsent:
             self._watch(max(self._next_due(), now + self._deadline / 16))
 
     def _note_progress(self, now: float) -> None:
@@ -253,25 +250,25 @@ class Multiplexer:
         before, self._to_be_taken = self._to_be_taken, self._wire.to_be_taken
         if self._to_be_taken < before:
             self._heard = now
-            for call in self._pending:
+            for call in self.pending:
                 call.since = now
 
     def _forgive(self, now: float) -> None:
         self._heard = now
-        for call in (*self._pending, *self._unsent):
+        for call in (*self.pending, *self.unsent):
             call.since = now
 
     def _fail_overdue(self, now: float) -> None:
         """Give up calls whose time is over while the connection lives: it is only slow."""
-        for calls in (self._pending, self._unsent):
+        for calls in (self.pending, self.unsent):
             for call in calls:
                 if self._due(call) <= now:
                     call.fail(TimeoutError())
 
     def _next_due(self) -> float:
-        waiting = (call for call in (*self._pending, *self._unsent) if not call.future.done())
+        waiting = (call for call in (*self.pending, *self.unsent) if not call.future.done())
         due = min(map(self._due, waiting), default=self._heard + self._deadline)
-        return min(due, self._heard + self._deadline) if self._pending else due
+        return min(due, self._heard + self._deadline) if self.pending else due
 
     def _due(self, call: Call) -> float:
         return min(call.since + self._deadline, call.issued + MOST_EXTENSIONS * self._deadline)
@@ -279,17 +276,17 @@ class Multiplexer:
     # The end.
 
     def _end_if_retired(self) -> None:
-        if self._is_retired and not self._pending and not self._unsent:
+        if self._is_retired and not self.pending and not self.unsent:
             self._end()
 
     def _end(self) -> None:
         self._on_lost = None
         self._wire.abort()
-        self._pending.clear()
-        self._unsent.clear()
+        self.pending.clear()
+        self.unsent.clear()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
     def __repr__(self) -> str:
-        return f"<Multiplexer {len(self._pending)} pending, {len(self._unsent)} unsent>"
+        return f"<Multiplexer {len(self.pending)} pending, {len(self.unsent)} unsent>"
