@@ -31,8 +31,7 @@ from asynccache.levels.writer import TwoLevelWriter, Writer
 from asynccache.memory.engine import MemoryEngine
 from asynccache.memory.entry import FOREVER
 from asynccache.redis.bus import Bus
-from asynccache.redis.dialing import DirectDialer
-from asynccache.redis.link import Link
+from asynccache.redis.linking import AnyLink, make_link
 from asynccache.redis.settings import RedisSettings
 from asynccache.redis.store import RedisStore
 from asynccache.statistics import Counters, Statistics
@@ -77,7 +76,7 @@ class Runtime:
         self._closed = False
         self._counters = Counters()
         self._tasks = OwnedTasks()
-        self._link: Link | None = None
+        self._link: AnyLink | None = None
         self._store: RedisStore | None = None
         self._bus: Bus | None = None
         self._bus_task: asyncio.Task[None] | None = None
@@ -110,11 +109,10 @@ class Runtime:
     def _connect(self, redis: RedisSettings) -> SecondLevel:
         configuration = self._configuration
         origin = secrets.token_bytes(8)
-        dialer = DirectDialer(redis)
-        link = self._link = Link(redis, dialer=dialer)
+        link = self._link = make_link(redis)
         store = self._store = RedisStore(link, configuration.keys, origin)
         self._bus = Bus(
-            dial=partial(dialer.dial, push=False),
+            dial=partial(link.dial_owner, configuration.keys.sequence),
             announcer=store,
             listener=self,
             channel=configuration.keys.channel,
@@ -272,7 +270,7 @@ class Runtime:
             l1_weight=memory.weight,
             flights=len(self.first.loads),
             journal=0 if self._second is None else len(self._second.journal),
-            breaker="none" if self._link is None else self._link.breaker.state,
+            breaker="none" if self._link is None else self._link.state,
             bus="none" if self._bus is None else "open" if proven else "closed",
         )
 

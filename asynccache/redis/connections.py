@@ -40,20 +40,18 @@ def make_connection(
         "client_name": settings.client_name,
         **_SAY_NOTHING,
     }
-    host, port = (settings.host, settings.port) if address is None else address
-    if settings.connection_class is not None:
-        options = dict(settings.connection_options)
-        if address is not None:
-            options |= {"host": host, "port": port}
-        return settings.connection_class(**options, **arguments)
     arguments |= {
         "db": settings.db,
         "username": settings.username,
         "password": settings.password,
-        "credential_provider": getattr(settings, "credential_provider", None),
+        "credential_provider": settings.credential_provider,
     }
+    if settings.connection_class is not None:
+        place = {} if address is None else address._asdict()
+        return settings.connection_class(**{**settings.connection_options, **place, **arguments})
     if settings.unix_socket is not None:
         return UnixDomainSocketConnection(path=settings.unix_socket, **arguments)
+    host, port = (settings.host, settings.port) if address is None else address
     arguments |= {"host": host, "port": port, "socket_keepalive": True}
     if not settings.tls:
         return Connection(**arguments)

@@ -58,7 +58,7 @@ class Connector:
         self._failure = failure
         self._on_blame = on_blame
         self._listening = listening
-        self._most_waiting: int = getattr(settings, "max_pending", 20_000)
+        self._most_waiting: int = settings.max_pending
         self._loop = asyncio.get_running_loop()
         self._current: Multiplexer | None = None
         self._retired: set[Multiplexer] = set()
@@ -128,7 +128,7 @@ class Connector:
             deadline=self._settings.op_timeout,
             on_push=self._pushed,
             on_lost=self._lost,
-            can_push=connection.get_protocol() in (3, "3"),
+            can_push=connection.protocol in (3, "3"),
         )
 
     def adopt(self, multiplexer: Multiplexer) -> None:

@@ -148,7 +148,7 @@ class Link:
         """See `Transport.primaries`."""
         return [self]
 
-    async def dial_owner(self, key: str) -> AbstractConnection:
+    async def dial_owner(self, key: str) -> AbstractConnection:  # noqa: ARG002  # a cluster's does
         """Return a connection of its own, in RESP2, to the server that has a key.
 
         Raises:

@@ -3,32 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from redis.asyncio import Redis, RedisCluster, SSLConnection, UnixDomainSocketConnection
+from redis.asyncio import Redis, RedisCluster
 from redis.asyncio.connection import AbstractConnection
-from redis.asyncio.sentinel import SentinelConnectionPool
+from redis.credentials import CredentialProvider
 
+from asynccache.core.addresses import Address
 from asynccache.core.arguments import positive_int, seconds, wrong_type
 from asynccache.errors import InvalidArgument
+from asynccache.redis.clients import fields_of_client
 from asynccache.redis.url import fields_of_texts, fields_of_url
-
-_OURS = frozenset(
-    (
-        *("retry", "retry_on_error", "retry_on_timeout", "health_check_interval"),
-        *("socket_timeout", "socket_connect_timeout", "event_dispatcher"),
-        *("decode_responses", "encoding", "encoding_errors", "encoder_class"),
-        *("protocol", "legacy_responses", "parser_class", "himport_registry"),
-        *("client_name", "driver_info", "lib_name", "lib_version"),
-        *("maint_notifications_config", "maint_notifications_pool_handler", "maintenance_state"),
-        *("maintenance_notification_hash", "oss_cluster_maint_notifications_handler"),
-        *("orig_host_address", "orig_socket_timeout", "orig_socket_connect_timeout"),
-    )
-)
-"""What is not taken over from a client: we wait, retry, decode and introduce ourselves our way."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,13 +35,23 @@ class RedisSettings:
         tls_ca_file: Certificates to trust instead of the system's.
         tls_cert_file: A certificate to show to the server.
         tls_key_file: Its key, if that is not in the same file.
-        op_timeout: Seconds that one operation may take, waiting for a connection, connecting and
-            a second attempt included; put off only while the replies of a large batch come.
+        credential_provider: redis-py's, instead of username and password: it is asked for them
+            whenever a connection is made.
+        cluster: The servers are a Redis Cluster.
+        nodes: Further servers of the cluster, to be asked for the rest when the first is down.
+        sentinels: Who is asked where the master is; then host and port are not used.
+        sentinel_master: The master's name, as the sentinels know it.
+        sentinel_username: The ACL user at the sentinels, if not the default one.
+        sentinel_password: Never shown.
+        op_timeout: Seconds that one operation may wait for a sign of its answer, with connecting
+            and a second attempt; what is being answered may take eight times that.
         connect_timeout: Seconds of them that connecting may take.
-        max_connections: How many connections there are at most; calls beyond them wait.
+        topology_interval: Seconds after which a cluster is asked for its slots when all is well.
+        max_pending: How many calls may wait on one connection; the next ones fail at once.
         client_name: The name that CLIENT LIST shows; None: none.
         connection_class: redis-py's class of connections, from `from_client`; None: by the above.
-        connection_options: Its arguments; then ``host`` to ``tls_key_file`` are not used.
+        connection_options: Its arguments, but for who we are and which database; then ``tls`` to
+            ``tls_key_file`` are not used.
 
     Raises:
         ArgumentTypeError: An argument has the wrong type.
@@ -71,14 +69,24 @@ class RedisSettings:
     tls_ca_file: str | None = None
     tls_cert_file: str | None = None
     tls_key_file: str | None = None
+    credential_provider: CredentialProvider | None = field(default=None, repr=False)
+    cluster: bool = False
+    nodes: tuple[Address, ...] = ()
+    sentinels: tuple[Address, ...] = ()
+    sentinel_master: str | None = None
+    sentinel_username: str | None = None
+    sentinel_password: str | None = field(default=None, repr=False)
     # A healthy Redis answers within a millisecond; whoever waits for a quarter of a second is
     # better served by the loader. With the loop's own delays on top: at most 0.3 s, once.
     op_timeout: float = 0.25
     # As much as an operation may take: connecting is part of the first one.
     connect_timeout: float = 0.25
-    # Redis works on one command at a time, so that more would only wait there instead of here; and
-    # its own limit of 10,000 clients has to do for every process of the fleet.
-    max_connections: int = 20
+    # Whatever happens to a cluster is noticed by whom it concerns, who then asks at once. This is
+    # for servers that nobody has needed; a reply is some kilobytes.
+    topology_interval: float = 15.0
+    # As much as can be answered within op_timeout: one process of Python handles some 100,000
+    # commands in a second. Who comes later would only wait for nothing.
+    max_pending: int = 20_000
     # So that CLIENT LIST tells whose connections these are.
     client_name: str | None = "asynccache"
     connection_class: type[AbstractConnection] | None = field(default=None, repr=False)
@@ -87,22 +95,61 @@ class RedisSettings:
     def __post_init__(self) -> None:
         for name in ("host", "username", "password", "unix_socket", "client_name"):
             _check_text(getattr(self, name), name)
+        for name in ("sentinel_master", "sentinel_username", "sentinel_password"):
+            _check_text(getattr(self, name), name)
         if positive_int(self.port, "port") > 65_535:
             raise InvalidArgument("port", f"must be at most 65535, got {self.port}")
         if isinstance(self.db, bool) or not isinstance(self.db, int):
             raise wrong_type("db", self.db, "the number of a database")
         if self.db < 0:
             raise InvalidArgument("db", f"must be 0 or more, got {self.db}")
-        if self.username and self.password is None and self.connection_class is None:
-            raise InvalidArgument("username", "needs a password too")
+        self._check_credentials()
         if self.client_name is not None and not _is_one_word(self.client_name):
             raise InvalidArgument("client_name", "must be one word of printable ASCII")
         self._check_tls()
         # The dataclass is frozen: this is its constructor still.
-        object.__setattr__(self, "op_timeout", seconds(self.op_timeout, "op_timeout"))
-        limit = seconds(self.connect_timeout, "connect_timeout")
-        object.__setattr__(self, "connect_timeout", limit)
-        positive_int(self.max_connections, "max_connections")
+        for name in ("nodes", "sentinels"):
+            object.__setattr__(self, name, _checked_addresses(getattr(self, name), name))
+        self._check_cluster()
+        self._check_sentinels()
+        for name in ("op_timeout", "connect_timeout", "topology_interval"):
+            object.__setattr__(self, name, seconds(getattr(self, name), name))
+        positive_int(self.max_pending, "max_pending")
+
+    def _check_credentials(self) -> None:
+        if self.credential_provider is not None:
+            given: object = self.credential_provider
+            if not isinstance(given, CredentialProvider):
+                expected = "a redis.credentials.CredentialProvider"
+                raise wrong_type("credential_provider", given, expected)
+            if self.username or self.password:
+                raise InvalidArgument("credential_provider", "is instead of username and password")
+        elif self.username and self.password is None and self.connection_class is None:
+            raise InvalidArgument("username", "needs a password too")
+        if self.sentinel_username and self.sentinel_password is None:
+            raise InvalidArgument("sentinel_username", "needs a sentinel_password too")
+
+    def _check_cluster(self) -> None:
+        if not isinstance(self.cluster, bool):
+            raise wrong_type("cluster", self.cluster, "True or False")
+        if self.nodes and not self.cluster:
+            raise InvalidArgument("nodes", "needs cluster=True, or a redis+cluster:// URL")
+        if self.cluster and self.db:
+            raise InvalidArgument("db", "must be 0: a cluster has one database")
+        if self.cluster and self.unix_socket:
+            raise InvalidArgument("unix_socket", "is not for a cluster")
+
+    def _check_sentinels(self) -> None:
+        if bool(self.sentinels) != (self.sentinel_master is not None):
+            missing = "sentinel_master" if self.sentinels else "sentinels"
+            raise InvalidArgument(missing, "sentinels and sentinel_master go together")
+        if not self.sentinels:
+            for name in ("sentinel_username", "sentinel_password"):
+                if getattr(self, name) is not None:
+                    raise InvalidArgument(name, "is for sentinels only")
+        elif self.cluster or self.unix_socket:
+            other = "cluster" if self.cluster else "unix_socket"
+            raise InvalidArgument(other, "is not for a master that sentinels watch over")
 
     def _check_tls(self) -> None:
         for name in ("tls", "tls_verify"):
@@ -125,15 +172,19 @@ class RedisSettings:
     @property
     def address(self) -> str:
         """Where the server is, for people: without credentials."""
-        return self.unix_socket or f"{self.host}:{self.port}"
+        if self.sentinels:
+            return f"{self.sentinel_master} ({', '.join(map(str, self.sentinels))})"
+        return self.unix_socket or str(Address(self.host, self.port))
 
     @classmethod
     def from_url(cls, url: str) -> RedisSettings:
         """Read the settings from a URL.
 
         ``redis://user:password@host:6379/0``, ``rediss://…`` for TLS, or
-        ``unix://user:password@/path/of/the.sock?db=0``. What stands in a URL is percent-decoded.
-        Any setting may follow as a query argument: ``?op_timeout=0.1&max_connections=50``.
+        ``unix://user:password@/path/of/the.sock?db=0``; ``redis+cluster://host:7000,host:7001/``,
+        ``redis+sentinel://host:26379,host:26379/mymaster/0``, and both with ``rediss+``. What
+        stands in a URL is percent-decoded. Any setting may follow as a query argument:
+        ``?op_timeout=0.1&max_pending=1000``.
 
         Args:
             url: The URL.
@@ -163,40 +214,20 @@ class RedisSettings:
         return cls(**{**settings, **fields_of_texts(os.environ, prefix=prefix)})
 
     @classmethod
-    def from_client(cls, redis: Redis) -> RedisSettings:
+    def from_client(cls, redis: Redis | RedisCluster) -> RedisSettings:
         """Take over where a client of yours connects to and how it authenticates.
 
         The client itself is not used: its timeouts, retries and pool are made for other work.
 
         Args:
-            redis: A client of redis-py's asyncio module.
+            redis: A client of redis-py's asyncio module: of a server, of a cluster, or of the
+                master that a ``Sentinel`` watches over.
 
         Raises:
             ArgumentTypeError: It is not such a client.
-            InvalidArgument: It is a client of a cluster or of sentinels.
+            InvalidArgument: It is a client of replicas.
         """
-        client: object = redis
-        if isinstance(client, RedisCluster):
-            raise InvalidArgument("redis", "Redis Cluster is not supported yet")
-        if not isinstance(client, Redis):
-            raise wrong_type("redis", client, "a redis.asyncio.Redis; or give a URL instead")
-        pool = client.connection_pool
-        if isinstance(pool, SentinelConnectionPool):
-            raise InvalidArgument("redis", "Redis Sentinel is not supported yet")
-        options = {k: v for k, v in pool.connection_kwargs.items() if k not in _OURS}
-        known = ("host", "port", "db", "username", "password")
-        shown = {name: options[name] for name in known if options.get(name) is not None}
-        for name in ("port", "db"):  # redis-py takes numbers as text too
-            shown[name] = int(shown.get(name, getattr(_DEFAULTS, name)))
-        if issubclass(pool.connection_class, UnixDomainSocketConnection):
-            shown["unix_socket"] = options.get("path")
-        return cls(
-            **shown,
-            tls=issubclass(pool.connection_class, SSLConnection),
-            max_connections=min(pool.max_connections, _DEFAULTS.max_connections),
-            connection_class=pool.connection_class,
-            connection_options=options,
-        )
+        return cls(**fields_of_client(redis))
 
 
 def _check_text(value: object, argument: str) -> None:
@@ -212,4 +243,16 @@ def _is_one_word(text: str) -> bool:
     return text.isascii() and text.isprintable() and " " not in text
 
 
-_DEFAULTS = RedisSettings()
+def _checked_addresses(addresses: Iterable[object], argument: str) -> tuple[Address, ...]:
+    checked = []
+    if isinstance(addresses, str) or not isinstance(addresses, Iterable):
+        raise wrong_type(argument, addresses, "several pairs of a host and a port")
+    for each in addresses:
+        match each:
+            case (str() as host, int() as port) if host and not isinstance(port, bool):
+                if not 0 < port < 65_536:
+                    raise InvalidArgument(argument, f"a port must be 1 to 65535, got {port}")
+                checked.append(Address(host, port))
+            case _:
+                raise wrong_type(argument, each, "pairs of a host and a port")
+    return tuple(checked)

@@ -8,9 +8,13 @@ from typing import Any
 
 import pytest
 from redis.asyncio import Redis
+from redis.credentials import UsernamePasswordCredentialProvider
 
+from asynccache.core.addresses import Address
 from asynccache.errors import ArgumentTypeError, InvalidArgument
 from asynccache.redis.settings import RedisSettings
+
+PROVIDER = UsernamePasswordCredentialProvider("me", "secret")
 
 
 @pytest.mark.parametrize(
@@ -27,12 +31,12 @@ from asynccache.redis.settings import RedisSettings
         ("redis://h/0?db=2", {"host": "h", "db": 2}),
         ("redis://h?password=secret", {"host": "h", "password": "secret"}),
         (
-            "redis://h?op_timeout=0.1&connect_timeout=0.2&max_connections=5&client_name=shop",
+            "redis://h?op_timeout=0.1&connect_timeout=0.2&max_pending=5&client_name=shop",
             {
                 "host": "h",
                 "op_timeout": 0.1,
                 "connect_timeout": 0.2,
-                "max_connections": 5,
+                "max_pending": 5,
                 "client_name": "shop",
             },
         ),
@@ -44,6 +48,35 @@ from asynccache.redis.settings import RedisSettings
             "unix://me:secret@/run/redis.sock",
             {"unix_socket": "/run/redis.sock", "username": "me", "password": "secret"},
         ),
+        ("redis+cluster://", {"cluster": True}),
+        (
+            "redis+cluster://me:secret@a:7000,b,[::1]:7002/?topology_interval=5",
+            {
+                "host": "a",
+                "port": 7000,
+                "username": "me",
+                "password": "secret",
+                "cluster": True,
+                "nodes": (Address("b", 6379), Address("::1", 7002)),
+                "topology_interval": 5.0,
+            },
+        ),
+        ("rediss+cluster://h", {"host": "h", "cluster": True, "tls": True}),
+        (
+            "redis+sentinel://:secret@a,b:26380/my%20master/2?sentinel_username=s&sentinel_password=t",
+            {
+                "password": "secret",
+                "db": 2,
+                "sentinels": (Address("a", 26379), Address("b", 26380)),
+                "sentinel_master": "my master",
+                "sentinel_username": "s",
+                "sentinel_password": "t",
+            },
+        ),
+        (
+            "rediss+sentinel://a/mymaster",
+            {"tls": True, "sentinels": (Address("a", 26379),), "sentinel_master": "mymaster"},
+        ),
     ],
 )
 def test_a_url_is_read(url: str, expected: dict[str, Any]) -> None:
@@ -54,7 +87,18 @@ def test_a_url_is_read(url: str, expected: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("url", "argument", "problem"),
     [
-        ("http://h", "url", "memory://, redis://, rediss://, unix://, got http://"),
+        ("http://h", "url", "memory://, redis://, rediss://, unix://, redis+cluster://"),
+        ("http://h", "url", "rediss+sentinel://, got http://"),
+        ("redis://h:1,i:2", "url", "no valid host and port"),
+        ("redis+cluster://h:1,i:x", "url", "no valid host and port"),
+        ("redis+cluster://h:0", "url", "no valid host and port"),
+        ("redis+cluster://h/1", "db", "a cluster has one database"),
+        ("redis+cluster://h?nodes=i:1", "url", "unknown query argument 'nodes'"),
+        ("redis+sentinel://h", "url", "like redis+sentinel://host:26379/mymaster/0"),
+        ("redis+sentinel:///mymaster", "url", "like redis+sentinel://host:26379/mymaster/0"),
+        ("redis+sentinel://h/mymaster/one", "url", "the number of a database"),
+        ("redis+sentinel://h/mymaster?sentinel_username=s", "sentinel_username", "needs a"),
+        ("redis://h?sentinel_password=s", "sentinel_password", "for sentinels only"),
         ("localhost:6379", "url", "must begin with one of memory://, redis://"),
         ("", "url", "must begin with one of"),
         ("memory://", "url", "a cache without Redis"),
@@ -136,7 +180,24 @@ def test_the_password_is_not_in_the_repr(settings: RedisSettings) -> None:
         ({"op_timeout": 0}, "op_timeout"),
         ({"op_timeout": "1"}, "op_timeout"),
         ({"connect_timeout": -1}, "connect_timeout"),
-        ({"max_connections": 0}, "max_connections"),
+        ({"max_pending": 0}, "max_pending"),
+        ({"topology_interval": 0}, "topology_interval"),
+        ({"credential_provider": "me"}, "credential_provider"),
+        ({"credential_provider": PROVIDER, "password": "secret"}, "credential_provider"),
+        ({"cluster": 1}, "cluster"),
+        ({"cluster": True, "db": 1}, "db"),
+        ({"cluster": True, "unix_socket": "/s"}, "unix_socket"),
+        ({"nodes": [("h", 1)]}, "nodes"),
+        ({"cluster": True, "nodes": ["h:1"]}, "nodes"),
+        ({"cluster": True, "nodes": "h:1"}, "nodes"),
+        ({"cluster": True, "nodes": [("h", 0)]}, "nodes"),
+        ({"cluster": True, "nodes": [("", 1)]}, "nodes"),
+        ({"sentinels": [("h", 26379)]}, "sentinel_master"),
+        ({"sentinel_master": "mymaster"}, "sentinels"),
+        ({"sentinels": [("h", "26379")], "sentinel_master": "m"}, "sentinels"),
+        ({"sentinels": [("h", 1)], "sentinel_master": "m", "cluster": True}, "cluster"),
+        ({"sentinels": [("h", 1)], "sentinel_master": "m", "unix_socket": "/s"}, "unix_socket"),
+        ({"sentinel_password": "s"}, "sentinel_password"),
         ({"client_name": "two words"}, "client_name"),
         ({"client_name": ""}, "client_name"),
         ({"tls": 1}, "tls"),
@@ -180,13 +241,49 @@ def test_the_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
+def test_lists_of_servers_are_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Separated by commas; each part of a set-up may have a variable of its own."""
+    monkeypatch.setenv("CLUSTER_HOST", "a")
+    monkeypatch.setenv("CLUSTER_CLUSTER", "true")
+    monkeypatch.setenv("CLUSTER_NODES", "b:7001, [::1]:7002")
+    monkeypatch.setenv("WATCHED_SENTINELS", "s:26379,t:26380")
+    monkeypatch.setenv("WATCHED_SENTINEL_MASTER", "mymaster")
+    monkeypatch.setenv("WATCHED_SENTINEL_PASSWORD", "secret")
+
+    assert RedisSettings.from_environment("CLUSTER_") == RedisSettings(
+        host="a", cluster=True, nodes=(Address("b", 7001), Address("::1", 7002))
+    )
+    assert RedisSettings.from_environment("WATCHED_") == RedisSettings(
+        sentinels=(Address("s", 26379), Address("t", 26380)),
+        sentinel_master="mymaster",
+        sentinel_password="secret",
+    )
+
+
+def test_an_address_is_told_without_secrets() -> None:
+    """One server's place, a socket's path, or the master's name and its sentinels."""
+    url = "redis+sentinel://:hush-hush@a,b:26380/mymaster?sentinel_password=hush-hush"
+    watched = RedisSettings.from_url(url)
+
+    assert RedisSettings(host="::1").address == "[::1]:6379"
+    assert RedisSettings(unix_socket="/s").address == "/s"
+    assert watched.address == "mymaster (a:26379, b:26380)"
+    assert "hush-hush" not in repr(watched)
+
+
 def test_an_empty_environment_means_the_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing has to be set."""
     assert RedisSettings.from_environment("NOTHING_BEGINS_WITH_THIS_") == RedisSettings()
 
 
 @pytest.mark.parametrize(
-    ("variable", "text"), [("SHOP_PORT", "http"), ("SHOP_TLS", "on-off"), ("SHOP_URL", "http://h")]
+    ("variable", "text"),
+    [
+        ("SHOP_PORT", "http"),
+        ("SHOP_TLS", "on-off"),
+        ("SHOP_URL", "http://h"),
+        ("SHOP_NODES", "a:7000,b"),
+    ],
 )
 def test_a_variable_at_fault_is_named(
     monkeypatch: pytest.MonkeyPatch, variable: str, text: str

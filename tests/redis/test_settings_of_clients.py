@@ -9,8 +9,11 @@ import fakeredis
 import pytest
 import redis as redis_py
 from redis.asyncio import BlockingConnectionPool, Redis, RedisCluster, SSLConnection
+from redis.asyncio.cluster import ClusterNode
 from redis.asyncio.sentinel import Sentinel
+from redis.credentials import UsernamePasswordCredentialProvider
 
+from asynccache.core.addresses import Address
 from asynccache.errors import InvalidArgument
 from asynccache.redis.connections import make_connection
 from asynccache.redis.settings import RedisSettings
@@ -30,7 +33,6 @@ def test_a_client_lends_its_address_and_credentials_only() -> None:
         socket_timeout=30,
         health_check_interval=10,
         protocol=3,
-        max_connections=7,
         client_name="theirs",
         socket_keepalive_options={1: 2},
     )
@@ -38,7 +40,6 @@ def test_a_client_lends_its_address_and_credentials_only() -> None:
     connection = make_connection(settings)
 
     assert (settings.address, settings.db, settings.username) == ("h:6380", 2, "me")
-    assert settings.max_connections == 7
     assert (connection.password, connection.username) == ("secret", "me")
     assert (connection.socket_timeout, connection.socket_connect_timeout) == (None, 0.25)
     assert connection.health_check_interval == 0
@@ -72,7 +73,6 @@ def test_a_pool_of_the_user_is_read_too() -> None:
     settings = RedisSettings.from_client(Redis(connection_pool=pool))
 
     assert (settings.address, settings.db, settings.password) == ("h:6381", 5, "secret")
-    assert settings.max_connections == 20
 
 
 def test_a_fake_client_lends_its_fake_server() -> None:
@@ -83,12 +83,64 @@ def test_a_fake_client_lends_its_fake_server() -> None:
     assert vars(make_connection(settings))["_server"] is server
 
 
+def test_a_client_of_a_cluster_lends_its_first_servers() -> None:
+    """All that it was given; what it has found out since is found out anew."""
+    client = RedisCluster(
+        startup_nodes=[ClusterNode("a", 7000), ClusterNode("b", 7001)],
+        username="me",
+        password="secret",
+        socket_timeout=30,
+        ssl=True,
+        ssl_check_hostname=False,
+    )
+    settings = RedisSettings.from_client(client)
+    connection = make_connection(settings, Address("c", 7002))
+
+    assert settings.cluster
+    assert {Address(settings.host, settings.port), *settings.nodes} == {("a", 7000), ("b", 7001)}
+    assert isinstance(connection, SSLConnection)
+    assert (connection.host, connection.port) == ("c", 7002)
+    assert (connection.username, connection.password) == ("me", "secret")
+    assert connection.socket_timeout is None
+    assert connection.check_hostname is False
+
+
+def test_a_client_that_sentinels_watch_over_lends_them() -> None:
+    """Their addresses and credentials, and the master's name; it is us who ask them."""
+    sentinel = Sentinel(  # type: ignore[no-untyped-call]  # redis-py left it untyped
+        [("s", 26379), ("t", 26380)],
+        sentinel_kwargs={"username": "su", "password": "sp"},
+        password="mp",
+        db=2,
+        ssl=True,
+    )
+    settings = RedisSettings.from_client(sentinel.master_for("mymaster"))
+    connection = make_connection(settings, Address("m", 6380))
+
+    assert (settings.sentinels, settings.sentinel_master) == (
+        (("s", 26379), ("t", 26380)),
+        "mymaster",
+    )
+    assert (settings.sentinel_username, settings.sentinel_password) == ("su", "sp")
+    assert type(connection) is SSLConnection
+    assert (connection.host, connection.port, connection.db) == ("m", 6380, 2)
+    assert connection.password == "mp"
+
+
+def test_a_credential_provider_is_taken_over() -> None:
+    """It is asked again for every connection."""
+    provider = UsernamePasswordCredentialProvider("me", "secret")
+    settings = RedisSettings.from_client(Redis(credential_provider=provider))
+
+    assert settings.credential_provider is provider
+    assert make_connection(settings).credential_provider is provider
+
+
 @pytest.mark.parametrize(
     ("client", "problem"),
     [
-        (SENTINEL.master_for("mymaster"), "Redis Sentinel is not supported yet"),
-        (RedisCluster("h", 7000), "Redis Cluster is not supported yet"),
-        (redis_py.Redis(), "must be a redis.asyncio.Redis"),
+        (SENTINEL.slave_for("mymaster"), "a client of replicas"),
+        (redis_py.Redis(), "must be a client of redis.asyncio"),
         ("redis://h", "got str"),
         (None, "got NoneType"),
     ],

@@ -208,7 +208,7 @@ def runtime_of(cache: Cache) -> Runtime:
 def link_of(cache: Cache) -> Link:
     """Return the link of a cache, to speak to its Redis."""
     link = runtime_of(cache)._link
-    assert link is not None
+    assert isinstance(link, Link)
     return link
 
 
