@@ -60,6 +60,11 @@ class ClusterLink:
         self._phase: Literal["new", "started", "closed"] = "new"
 
     @property
+    def generation(self) -> int:
+        """See `Transport.generation`."""
+        return 0 if self._topology is None else self._topology.generation
+
+    @property
     def state(self) -> Literal["closed", "open"]:
         """Whether every primary is being asked ("closed") or one was given up ("open")."""
         return "open" if self._is_incomplete() else "closed"

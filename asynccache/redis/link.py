@@ -51,6 +51,7 @@ class Link:
     """
 
     is_ordered = True
+    generation = 0  # there is nowhere else to go for a key
 
     def __init__(
         self,

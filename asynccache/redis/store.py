@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from itertools import product
 from typing import Any
 
 from redis.exceptions import ResponseError
@@ -19,10 +18,13 @@ from asynccache.errors import Unavailable
 from asynccache.levels.store import Item, Lease, Raw
 from asynccache.redis import lua
 from asynccache.redis.scripts import Script, ScriptCall, run
-from asynccache.redis.transport import Argument, Command, Transport
+from asynccache.redis.transport import Argument, Carrier, Command, Transport
 
 SCAN_COUNT = 500
 """Keys that one SCAN step visits: some 100 us of the server's time."""
+
+MOST_SCANS = 3
+"""Of everything, while the keys of a cluster are moving."""
 
 _NUMBER = re.compile(rb"[0-9]{1,19}")
 
@@ -163,16 +165,27 @@ class RedisStore:
 
     async def _unlink_matching(self, prefix: str, pattern: Pattern | None) -> int:
         removed = 0
-        globs = ("*",) if pattern is None else redis_globs(pattern)
-        primaries = await self._transport.primaries()
-        for primary, glob in product(primaries, globs):
+        for _ in range(MOST_SCANS):
+            primaries = await self._transport.primaries()
+            generation = self._transport.generation
+            for primary in primaries:
+                removed += await self._unlink_on(primary, prefix, pattern)
+            await self._transport.primaries()
+            if self._transport.generation == generation:
+                break  # else a key may have moved from a server that was not scanned yet
+        return removed
+
+    async def _unlink_on(self, primary: Carrier, prefix: str, pattern: Pattern | None) -> int:
+        removed = 0
+        for glob in ("*",) if pattern is None else redis_globs(pattern):
             cursor: Any = 0
             while True:
                 scan = ("SCAN", cursor, "MATCH", f"{prefix}{{{glob}}}", "COUNT", SCAN_COUNT)
                 ((cursor, found),) = _checked(await primary.call(scan))
                 victims = [name for name in found if self._is_match(name, pattern)]
                 if victims:
-                    # One command for each key: in a cluster they are in different slots.
+                    # One command for each key: in a cluster they are in different slots. Not to
+                    # this server: a key that is moving away is where the cluster says.
                     unlinks = [("UNLINK", victim) for victim in victims]
                     removed += sum(_checked(await self._transport.call(*unlinks)))
                 if int(cursor) == 0:

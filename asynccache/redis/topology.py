@@ -38,6 +38,7 @@ class Topology:
 
     Attributes:
         map: The newest one; None: nobody has answered yet.
+        generation: Changes with the map.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class Topology:
         interval: float,
     ) -> None:
         self.map: SlotMap | None = None
+        self.generation = 0
         self._nodes = nodes
         self._ask = ask
         self._on_change = on_change
@@ -83,8 +85,10 @@ class Topology:
 
     def moved(self, slot: int, address: Address) -> None:
         """Note what a redirection says, until the whole map is asked for."""
-        if self.map is not None and self.map.move(slot, address):
-            self._on_change(self.map)
+        if self.map is not None and self.map.owner(slot) != address:
+            self.generation += 1
+            if self.map.move(slot, address):
+                self._on_change(self.map)
         self.refresh_soon()
 
     async def known(self) -> SlotMap:
@@ -137,6 +141,7 @@ class Topology:
         is_new = found != self.map
         self.map = found
         if is_new:
+            self.generation += 1
             self._on_change(found)
 
     async def close(self) -> None:

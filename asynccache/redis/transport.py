@@ -46,6 +46,11 @@ class Transport(Carrier, Protocol):
         for keys of one slot are: the others are with other servers."""
         ...
 
+    @property
+    def generation(self) -> int:
+        """Changes whenever keys were found to have moved from one server to another."""
+        ...
+
     async def primaries(self) -> Sequence[Carrier]:
         """Return a carrier to each server that holds keys, for what each must be asked (SCAN).
 

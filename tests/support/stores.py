@@ -51,6 +51,11 @@ class RecordingTransport:
         """See `Transport.is_ordered`."""
         return self._transport.is_ordered
 
+    @property
+    def generation(self) -> int:
+        """See `Transport.generation`."""
+        return self._transport.generation
+
     async def primaries(self) -> Sequence[Carrier]:
         """Return what records too."""
         return [self]
