@@ -28,7 +28,7 @@ from tests.support.reconnecting import KINDS, Lose, reconnect
 from tests.support.redis_server import RedisServer
 
 WARM_UP = 10  # one part in so many: pools of the allocator and of the interpreter fill
-MOST_GROWTH = 4.0  # MB after that, with what the allocator has not given back
+MOST_GROWTH = 2.0  # MB after that: a fifth of a byte for each of ten million operations
 SAMPLES = 20
 RESETS = 5  # one reconnect in so many is for a reset on the way, the others are the server's
 
