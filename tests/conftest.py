@@ -11,6 +11,8 @@ import pytest
 
 from asynccache import Cache, ManualClock
 from tests.support.loading import TASK_FACTORIES
+from tests.support.redis_cluster import RedisCluster
+from tests.support.redis_sentinel import RedisSentinels
 from tests.support.redis_server import RedisServer
 
 
@@ -33,6 +35,34 @@ def own_redis() -> Iterator[RedisServer]:
     """A private server, to freeze, kill and restart."""
     with RedisServer() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def redis_cluster() -> Iterator[RedisCluster]:
+    """Three servers with a third of the slots each, which all tests share: leave it as it was."""
+    with RedisCluster() as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def cluster_url(redis_cluster: RedisCluster) -> str:
+    """The URL of the shared cluster, which holds no key."""
+    redis_cluster.flush()
+    return redis_cluster.url
+
+
+@pytest.fixture
+def own_cluster() -> Iterator[RedisCluster]:
+    """A private cluster with a replica for each primary, to freeze and kill in."""
+    with RedisCluster(replicas=1) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def own_sentinels() -> Iterator[RedisSentinels]:
+    """A private master with a replica and three sentinels, to fail over."""
+    with RedisSentinels() as sentinels:
+        yield sentinels
 
 
 @pytest.fixture

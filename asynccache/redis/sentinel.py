@@ -79,16 +79,15 @@ class SentinelDialer:
     def __init__(self, settings: RedisSettings) -> None:
         self._settings = settings
         self._name = str(settings.sentinel_master)
-        self._links = [
-            Link(
-                _sentinel_settings(settings, address),
-                listening=Listening((("SUBSCRIBE", "+switch-master"), ("PING",)), self),
-            )
-            for address in settings.sentinels
-        ]
+        self._links = [self._link_to(address) for address in settings.sentinels]
         self._on_moved: Callable[[str], None] | None = None
         self._watching: asyncio.Task[None] | None = None
         self.master: Address | None = None
+
+    def _link_to(self, address: Address) -> Link:
+        settings = _sentinel_settings(self._settings, address)
+        listening = Listening((("SUBSCRIBE", "+switch-master"), ("PING",)), self)
+        return Link(settings, dialer=DirectDialer(settings, address), listening=listening)
 
     def open(self, on_moved: Callable[[str], None]) -> None:
         """See `Dialer.open`."""

