@@ -23,7 +23,7 @@ from asynccache.types import MISSING, Duration
 from asynccache.wiring import unwire, wire
 
 if TYPE_CHECKING:
-    from redis.asyncio import Redis
+    from redis.asyncio import Redis, RedisCluster
 
 MEMORY_URL = "memory://"
 
@@ -40,7 +40,7 @@ class Lifecycle:
         self,
         url: str | RedisSettings = MEMORY_URL,
         *,
-        redis: Redis | None = None,
+        redis: Redis | RedisCluster | None = None,
         namespace: str = "cache",
         name: str = "default",
         policy: Policy | None = None,
@@ -210,7 +210,9 @@ class Lifecycle:
         return policy if ttl is None else policy.replace(ttl=ttl)
 
 
-def _redis_settings(url: str | RedisSettings, redis: Redis | None) -> RedisSettings | None:
+def _redis_settings(
+    url: str | RedisSettings, redis: Redis | RedisCluster | None
+) -> RedisSettings | None:
     if redis is not None:
         if url != MEMORY_URL:
             raise InvalidArgument("redis", "give a url or a client, not both")
