@@ -59,11 +59,10 @@ class Cache(Lifecycle):
 
     # Reading.
 
-    async def get_or_load(
+    async def get_or_load(  # noqa: C901  # a hit is one coroutine, without a call that it can avoid
         self,
         key: str,
         loader: Callable[[], Awaitable[T]],
-        *,
         ttl: Duration | None = None,
         policy: Policy | None = None,
     ) -> T:
@@ -77,7 +76,8 @@ class Cache(Lifecycle):
         Args:
             key: The key: 1 to 8,192 characters.
             loader: Returns the value; called without arguments, and only when it is needed.
-            ttl: How long the value is fresh, instead of the policy's.
+            ttl: How long the value is fresh, instead of the policy's. Give it by name: that it need
+                not be is for speed.
             policy: How the value is kept and loaded, instead of the cache's.
 
         Raises:
@@ -91,22 +91,26 @@ class Cache(Lifecycle):
         if ttl is not None and (ttl.__class__ is not int or not 0 < ttl <= LONGEST_SECONDS):
             seconds(ttl, "ttl")
         try:
-            entry = self._lookup(key)
+            entry = self._entries[key]
+        except KeyError:
+            pass
         except TypeError:  # it cannot be hashed
             checked_key(key)
             raise
-        if entry is not None:
+        else:
             if self._now() < entry.soft:
-                if not entry.encoded:
+                epoch = entry.epoch
+                if epoch == self._epoch:
                     entry.hits += 1
                     return entry.value  # type: ignore[no-any-return]
-                try:
-                    decoded: T = self._decode(entry.value)
-                except DecodeError:
-                    pass  # `_held` deals with it
-                else:
-                    entry.hits += 1
-                    return decoded
+                if epoch == self._epoch + 1:  # its value is encoded
+                    try:
+                        decoded: T = self._decode(entry.value)
+                    except DecodeError:
+                        pass  # `_held` deals with it
+                    else:
+                        entry.hits += 1
+                        return decoded
             value: T | Missing = self._held(key)
             if not isinstance(value, Missing):
                 return value
@@ -131,16 +135,50 @@ class Cache(Lifecycle):
             InvalidArgument: The key is empty or too long.
         """
         try:
-            entry = self._lookup(key)
+            entry = self._entries[key]
+        except KeyError:
+            pass
         except TypeError:  # it cannot be hashed
             checked_key(key)
             raise
-        if entry is not None and not entry.encoded and self._now() < entry.soft:
-            entry.hits += 1
-            return entry.value
+        else:
+            if self._now() < entry.soft and entry.epoch == self._epoch:
+                entry.hits += 1
+                return entry.value
         resolved = self.resolve_policy(policy, None)
         found = await self._running().reader.get([checked_key(key)], resolved)
         return found.get(key, default)
+
+    @overload
+    def peek(self, key: str) -> Any | Missing: ...
+    @overload
+    def peek(self, key: str, default: D) -> Any | D: ...
+    def peek(self, key: str, default: Any = MISSING) -> Any:
+        """Return a key's value if this process has it, or a default, without awaiting anything.
+
+        For hot loops, and where nothing can be awaited: neither Redis nor a loader is asked.
+
+        Args:
+            key: The key.
+            default: What to return when this process has no fresh value.
+
+        Raises:
+            ArgumentTypeError: The key is not a str.
+            InvalidArgument: The key is empty or too long.
+        """
+        try:
+            entry = self._entries[key]
+        except KeyError:
+            checked_key(key)
+            return default
+        except TypeError:  # it cannot be hashed
+            checked_key(key)
+            raise
+        if self._now() < entry.soft and entry.epoch == self._epoch:
+            entry.hits += 1
+            return entry.value
+        value = self._held(key)
+        return default if value is MISSING else value
 
     async def get_many(
         self, keys: Iterable[str], *, policy: Policy | None = None

@@ -16,7 +16,9 @@ from asynccache.core.keys import KeySpace, checked_namespace
 from asynccache.core.policy import Policy
 from asynccache.core.record import RecordFormat
 from asynccache.errors import InvalidArgument, NotStarted, UsageError
-from asynccache.memory.engine import MemoryEngine, RemovalListener, Weigher
+from asynccache.memory.engine import RemovalListener
+from asynccache.memory.sharded import Engine, Table, make_engine
+from asynccache.memory.weighing import Weigher
 from asynccache.redis.settings import RedisSettings
 from asynccache.runtime import Configuration, Runtime
 from asynccache.types import MISSING, Duration
@@ -71,11 +73,9 @@ class Lifecycle:
             max_staleness=_checked_staleness(max_staleness),
             shutdown_timeout=seconds(shutdown_timeout, "shutdown_timeout"),
         )
-        if max_bytes is not None and weigher is None:
-            raise InvalidArgument("max_bytes", "needs a weigher that says how heavy a value is")
-        self._new_engine = partial(MemoryEngine, max_entries, max_bytes, weigher, on_removal)
+        self._new_engine = partial(make_engine, max_entries, max_bytes, weigher, on_removal)
         # What an L1 hit touches, as near as can be.
-        self._lookup = self._new_engine().lookup
+        self._use(self._new_engine())
         self._now = self._configuration.clock.monotonic
         self._decode = self._configuration.codec.decode
         self._runtime: Runtime | None = None
@@ -94,7 +94,7 @@ class Lifecycle:
         engine = self._new_engine()
         runtime = self._runtime = Runtime(self._configuration, engine)
         self._started = True
-        self._lookup = engine.lookup
+        self._use(engine)
         try:
             await runtime.start()
         except BaseException:
@@ -179,6 +179,14 @@ class Lifecycle:
         where = MEMORY_URL if redis is None else redis.address
         state = "running" if self._started else "stopped"
         return f"<Cache {self.name!r} {where} namespace={self.namespace!r} {state}>"
+
+    def _use(self, engine: Engine) -> None:
+        self._entries: Table = engine.entries
+        self._set_epoch(engine.epoch)
+        engine.hooks.on_epoch = self._set_epoch
+
+    def _set_epoch(self, epoch: int) -> None:
+        self._epoch = epoch
 
     def _held(self, key: str) -> Any:
         if self._runtime is None:

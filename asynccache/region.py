@@ -24,6 +24,7 @@ class RegionCache(Protocol):
     def codec(self) -> Codec: ...
 
     async def get(self, key: str, *, policy: Policy | None = None) -> Any: ...
+    def peek(self, key: str, default: Any, /) -> Any: ...
     async def get_many(
         self, keys: Iterable[str], *, policy: Policy | None = None
     ) -> dict[str, Any]: ...
@@ -99,6 +100,11 @@ class Region(Generic[K, T]):
         """Return the value of an id, or None, without loading."""
         value = await self._cache.get(self.key(id_), policy=self._policy)
         return None if value is MISSING else cast("T", value)
+
+    def peek(self, id_: K) -> T | None:
+        """Return the value of an id if this process has it, without awaiting anything."""
+        value: T | None = self._cache.peek(self.key(id_), None)
+        return value
 
     async def get_many(self, ids: Iterable[K]) -> dict[K, T]:
         """Return the values of those ids that have one, in one round trip, without loading."""

@@ -28,8 +28,9 @@ from asynccache.levels.reader import Reader
 from asynccache.levels.replay import Replay
 from asynccache.levels.shared import Levels, SecondLevel
 from asynccache.levels.writer import TwoLevelWriter, Writer
-from asynccache.memory.engine import MemoryEngine
 from asynccache.memory.entry import FOREVER
+from asynccache.memory.janitor import Janitor
+from asynccache.memory.sharded import Engine
 from asynccache.redis.bus import Bus
 from asynccache.redis.linking import AnyLink, make_link
 from asynccache.redis.settings import RedisSettings
@@ -69,7 +70,7 @@ class Runtime:
         writer: Does writes.
     """
 
-    def __init__(self, configuration: Configuration, engine: MemoryEngine) -> None:
+    def __init__(self, configuration: Configuration, engine: Engine) -> None:
         self._configuration = configuration
         self._loop = asyncio.get_running_loop()
         self._pid = os.getpid()
@@ -100,7 +101,8 @@ class Runtime:
             counters=self._counters,
             tasks=self._tasks,
         )
-        engine.on_pending = self._tell_removals_soon
+        engine.hooks.on_pending = self._tell_removals_soon
+        self._janitor = Janitor(engine, configuration.clock)
         self.reader = Reader(levels)
         self.writer: Writer = (
             OneLevelWriter(levels) if self._second is None else TwoLevelWriter(levels, self._second)
@@ -180,6 +182,7 @@ class Runtime:
             self.first.loads.end_all()
             self.first.reads.end_all()
             self.first.forget_all()
+            self._janitor.close()
             if self._link is not None:
                 await self._link.close()
             _running.discard(self)
@@ -188,6 +191,7 @@ class Runtime:
         """Be closed, where there is nothing to wait for: see `is_orphaned`."""
         self._closed = True
         self.first.close_until_proven()
+        self._janitor.close()
         _running.discard(self)
 
     def check_usable(self) -> None:
@@ -266,6 +270,7 @@ class Runtime:
             gaps=counters.gaps,
             unavailable=0 if self._link is None else self._link.unavailable,
             evictions=memory.evictions,
+            expirations=memory.expirations,
             l1_entries=memory.entries,
             l1_weight=memory.weight,
             flights=len(self.first.loads),

@@ -55,6 +55,7 @@ class Statistics:
         gaps: How often messages may have been lost, so that L1 was emptied.
         unavailable: Redis operations that failed or were not tried because Redis was down.
         evictions: Entries that left L1 to keep its bound.
+        expirations: Entries that left L1 because they were of no use any more.
         l1_entries: Entries in L1.
         l1_weight: The sum of their weights: bytes where a byte bound is set, else entries.
         flights: Loads that are running.
@@ -77,6 +78,7 @@ class Statistics:
     gaps: int
     unavailable: int
     evictions: int
+    expirations: int
     l1_entries: int
     l1_weight: int
     flights: int

@@ -31,7 +31,7 @@ from asynccache import ArgumentTypeError, Cache, InvalidArgument, Policy, RedisS
         ({"namespace": "n" * 65}, "namespace", "must be 1 to 64 letters, digits or any of"),
         ({"name": ""}, "name", "must not be empty"),
         ({"max_entries": 0}, "max_entries", "must be at least 1, got 0"),
-        ({"max_bytes": 1_000}, "max_bytes", "needs a weigher that says how heavy a value is"),
+        ({"max_bytes": 0}, "max_bytes", "must be at least 1, got 0"),
         ({"max_bytes": 0, "weigher": len}, "max_bytes", "must be at least 1, got 0"),
         ({"max_staleness": 0.05}, "max_staleness", "must be at least 0.1 s, got 0.05"),
         ({"max_staleness": 0}, "max_staleness", "must be more than 0"),

@@ -41,7 +41,9 @@ SIGNATURES = {
     "Cache.expire": "key",
     "Cache.get": "key, default, *, policy",
     "Cache.get_many": "keys, *, policy",
-    "Cache.get_or_load": "key, loader, *, ttl, policy",
+    # Not keyword-only: that alone would cost a tenth of a hit.
+    "Cache.get_or_load": "key, loader, ttl, policy",
+    "Cache.peek": "key, default",
     "Cache.get_or_load_many": "keys, load_missing, *, ttl, policy",
     "Cache.incr": "key, amount, *, ttl, policy",
     "Cache.invalidate_pattern": "pattern",
@@ -67,6 +69,7 @@ SIGNATURES = {
     "Region.delete_many": "ids",
     "Region.expire": "id_",
     "Region.find": "id_",
+    "Region.peek": "id_",
     "Region.get": "id_",
     "Region.get_many": "ids",
     "Region.key": "id_",

@@ -17,8 +17,8 @@ from asynccache.core.fence import Fence, Fences
 from asynccache.core.policy import Lifetime, Policy
 from asynccache.errors import DecodeError, EncodeError
 from asynccache.flights import FlightTable
-from asynccache.memory.engine import MemoryEngine
-from asynccache.memory.entry import FOREVER, Entry
+from asynccache.memory.entry import FOREVER, Entry, new_entry
+from asynccache.memory.sharded import Engine
 from asynccache.tasks import OwnedTasks
 from asynccache.types import MISSING, Missing
 
@@ -76,7 +76,7 @@ class FirstLevel:
 
     def __init__(
         self,
-        engine: MemoryEngine,
+        engine: Engine,
         codec: Codec,
         clock: Clock,
         tasks: OwnedTasks,
@@ -94,7 +94,7 @@ class FirstLevel:
 
     def get(self, key: str) -> Any | Missing:
         """Return the value of a key that may be served now, or MISSING."""
-        entry = self.engine.lookup(key)
+        entry = self.engine.get(key)
         if entry is None:
             return MISSING
         now = self._clock.monotonic()
@@ -119,7 +119,7 @@ class FirstLevel:
         An invalidation removes the entry, so that whatever is still here was never invalidated.
         Without grace nothing stands in, not even what was fresh but for a proof of the bus.
         """
-        entry = self.engine.lookup(key)
+        entry = self.engine.get(key)
         if entry is None or not entry.grace or self._clock.monotonic() >= entry.hard:
             return MISSING
         return self.value_of(entry)
@@ -190,7 +190,7 @@ class FirstLevel:
             since: The instant from which its lifetime counts.
         """
         encoded = held.payload is not None
-        entry = Entry(
+        entry = new_entry(
             key,
             held.payload if encoded else held.value,
             encoded=encoded,
@@ -199,6 +199,7 @@ class FirstLevel:
             # Without Redis there is nothing to ask again: the value lives for its whole ttl.
             l1_ttl=None if self._is_alone else policy.l1_ttl,
             proven=asof + self._max_staleness,
+            kind=self.engine.entry_type,
         )
         try:
             self.engine.put(entry, self._clock.monotonic())

@@ -70,6 +70,7 @@ class OneLevelWriter:
         left = policy.lifetime(self._levels.random())
         entry.soft = entry.expiry = FOREVER if left.fresh is None else now + left.fresh
         entry.hard = entry.expiry + entry.grace
+        self._first.engine.renew(entry)
         return WriteResult(acknowledged=True, affected=1)
 
     async def forget(self, keys: Sequence[str]) -> WriteResult:
@@ -87,6 +88,7 @@ class OneLevelWriter:
         for entry in fresh:
             entry.soft = entry.expiry = now
             entry.hard = now + entry.grace
+            self._first.engine.renew(entry)
         return WriteResult(acknowledged=True, affected=len(fresh))
 
     async def forget_matching(self, pattern: Pattern) -> WriteResult:
@@ -99,7 +101,7 @@ class OneLevelWriter:
         return WriteResult(acknowledged=True, affected=self._first.forget_all())
 
     def _fresh(self, key: str) -> Entry | None:
-        entry = self._first.engine.lookup(key)
+        entry = self._first.engine.get(key)
         if entry is None or self._levels.clock.monotonic() >= entry.soft:
             return None
         return entry

@@ -1,79 +1,112 @@
-"""The L1 engine: a bounded dict with second-chance eviction. Owned by one event loop.
+"""The L1 engine: a dict, bounded by number and by weight. Owned by one event loop.
 
-Eviction is second chance (CLOCK; Corbató 1968) in order of insertion: the hand takes the oldest
-entry; one that was read since the hand last passed goes to the back, any other leaves. A hit
-therefore costs one increment and moves nothing. The order is an OrderedDict's, whose first key is
-found at once; a dict searches past all that was deleted at its front.
+Reading is the dict's own `get`, two compares and a count, all of it in the caller's coroutine; what
+is evicted is up to the `Queues`, what expires when to the `Buckets`. Nothing here waits, reads a
+clock or starts a task: the moment is an argument, and what there is no time for now is left for
+`work`, which a shell calls between other things.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
-from asynccache.core.arguments import checked_callable, positive_int, wrong_type
-from asynccache.errors import InvalidArgument
-from asynccache.memory.entry import Entry, RemovalCause
+from asynccache.core.arguments import checked_callable, positive_int
+from asynccache.memory.buckets import Buckets
+from asynccache.memory.entry import NOWHERE, Entry, RemovalCause
+from asynccache.memory.graveyard import Graveyard
+from asynccache.memory.kinds import entry_type
+from asynccache.memory.queues import MOST_CHANCES, SMALL_SHARE, Queues
+from asynccache.memory.statistics import MemoryStatistics
+from asynccache.memory.weighing import Weigher, checked_weight, estimated_weight
 
-Weigher: TypeAlias = Callable[[str, Any], int]
 RemovalListener: TypeAlias = Callable[[str, Any, RemovalCause], None]
 
-MOST_MOVES = 64
-"""Steps of the hand for one eviction; after so many second chances the next entry leaves anyway."""
+MOST_EVICTIONS: Final = 32
+"""Entries that leave for one that is put; if that is not room enough the rest leaves in `work`."""
+
+FREED_AT_ONCE: Final = 256
+"""Entries that `clear` frees before it returns: a tenth of a millisecond."""
 
 
-@dataclass(frozen=True, slots=True)
-class MemoryStatistics:
-    """What an engine holds and has done.
+def _nothing() -> None:
+    """Nobody wants to know."""
+
+
+def _ignore(epoch: int) -> None:
+    """Nobody wants to know."""
+
+
+class Hooks:
+    """Whom an engine tells that there is something to do. None of them may use the engine.
 
     Attributes:
-        entries: Entries held.
-        weight: Sum of their weights.
-        hits: Reads that an entry answered.
-        evictions: Entries that left to keep the bound, or were found expired by the hand.
-        rejected: Entries that were heavier than the whole bound.
+        on_pending: There is something to be told to the removal listener.
+        on_expiring: Something is going to expire, and nothing was before.
+        on_work: There is something for `MemoryEngine.work` to do.
+        on_epoch: The epoch is another one from now on.
     """
 
-    entries: int
-    weight: int
-    hits: int
-    evictions: int
-    rejected: int
+    __slots__ = ("on_epoch", "on_expiring", "on_pending", "on_work")
+
+    def __init__(self) -> None:
+        self.on_pending: Callable[[], None] = _nothing
+        self.on_expiring: Callable[[], None] = _nothing
+        self.on_work: Callable[[], None] = _nothing
+        self.on_epoch: Callable[[int], None] = _ignore
+
+
+EPOCH_STEP: Final = 2
+"""The odd numbers are for entries whose value is encoded."""
 
 
 class MemoryEngine:
     """Entries by key, bounded by number and by weight.
 
     Args:
-        max_entries: The most entries to hold.
-        max_bytes: The most weight to hold; None: no such bound.
-        weigher: Gives the weight of a key and value; called once for each put.
+        max_entries: The most entries to hold; never more, at any moment.
+        max_bytes: The most weight to hold; None: no such bound. For a moment it may be more, while
+            room is made for an entry that is as heavy as many others.
+        weigher: Gives the weight of a key and what is kept for it; called once for each put. None:
+            an estimate of their bytes where there is ``max_bytes``, else 1.
         on_removal: Is told the key, value and cause of each removal, from `drain_removals`.
+        hooks: Shared with other engines; None: its own.
 
     Raises:
         ArgumentTypeError: An argument has the wrong type.
         InvalidArgument: A bound is less than 1.
 
-    ``on_pending``, where it is set, is called when there is something to be told to ``on_removal``.
-    ``lookup(key)`` is the dict's own ``get``, the same for as long as the engine lives: it returns
-    the `Entry` or None, and its caller compares ``soft`` and adds to ``hits``.
+    Attributes:
+        entries: To be read by key and not changed; the same for as long as the engine lives. What
+            is found is served if ``soft`` and ``epoch`` allow it, and a hit is added to ``hits``.
+        epoch: That of the entries which may be served at once, if their value is kept as it is;
+            one more is that of those whose value is encoded. So one compare tells both.
+        floor: What has an older epoch was cleared.
+        entry_type: The type of entries to put.
+        hooks: Whom it tells that there is something to do.
     """
 
     __slots__ = (
-        "_entries",
+        "_buckets",
         "_evictions",
+        "_expirations",
+        "_graveyard",
+        "_is_overweight",
         "_max_bytes",
         "_max_entries",
         "_on_removal",
         "_past_hits",
+        "_queues",
         "_rejected",
         "_removals",
         "_weigher",
         "_weight",
-        "lookup",
-        "on_pending",
+        "entries",
+        "entry_type",
+        "epoch",
+        "floor",
+        "hooks",
     )
 
     def __init__(
@@ -82,11 +115,15 @@ class MemoryEngine:
         max_bytes: int | None = None,
         weigher: Weigher | None = None,
         on_removal: RemovalListener | None = None,
+        *,
+        hooks: Hooks | None = None,
     ) -> None:
         self._max_entries = positive_int(max_entries, "max_entries")
         self._max_bytes = None if max_bytes is None else positive_int(max_bytes, "max_bytes")
         if weigher is not None:
             checked_callable(weigher, "weigher", "a function of a key and a value, or None")
+        elif max_bytes is not None:
+            weigher = estimated_weight
         if on_removal is not None:
             checked_callable(
                 on_removal, "on_removal", "a function of a key, value and cause, or None"
@@ -94,19 +131,32 @@ class MemoryEngine:
         self._weigher = weigher
         self._on_removal = on_removal
         self._removals: deque[tuple[str, Any, RemovalCause]] = deque()
+        self._queues = Queues(self._max_entries)
+        self._buckets = Buckets()
+        self._graveyard = Graveyard()
+        self._is_overweight = False
         self._weight = 0
         self._past_hits = 0
         self._evictions = 0
+        self._expirations = 0
         self._rejected = 0
-        self._entries: OrderedDict[str, Entry] = OrderedDict()
-        self.lookup: Callable[[str], Entry | None] = self._entries.get
-        self.on_pending: Callable[[], None] | None = None
+        # With what was cleared and is not freed yet.
+        self.entries: dict[str, Entry] = {}
+        self.epoch = 0
+        self.floor = 0
+        self.entry_type = entry_type()
+        self.hooks = hooks or Hooks()
+
+    def get(self, key: str) -> Entry | None:
+        """Return the entry of a key, whatever its lifetime; None: there is none."""
+        entry = self.entries.get(key)
+        return None if entry is None or entry.epoch < self.floor else entry
 
     def put(self, entry: Entry, now: float) -> bool:
         """Hold an entry, replacing the one with its key.
 
         Args:
-            entry: The entry; its weight is set here when there is a weigher.
+            entry: The entry, of ``entry_type``; its weight is set here when there is a weigher.
             now: The present moment, for finding expired entries first.
 
         Returns:
@@ -116,106 +166,177 @@ class MemoryEngine:
             InvalidArgument: The weigher gave something else than a whole number of at least 0.
         """
         if self._weigher is not None:
-            entry.weight = _checked_weight(self._weigher(entry.key, entry.value))
-        self._remove(entry.key, RemovalCause.REPLACED)
+            entry.weight = checked_weight(self._weigher(entry.key, entry.value))
+        place = NOWHERE
+        old = self.entries.get(entry.key)
+        if old is not None:
+            if old.epoch < self.floor:
+                self._bury(old)
+            else:
+                # As wanted as the value before it: same queue, same second chances.
+                place = old.queue
+                entry.seen = -min(old.hits - old.seen, MOST_CHANCES)
+                self._remove(old, RemovalCause.REPLACED)
         if self._max_bytes is not None and entry.weight > self._max_bytes:
             self._rejected += 1
             return False
         self._make_room(entry.weight, now)
-        self._entries[entry.key] = entry
+        entry.epoch = self.epoch + entry.encoded
+        self.entries[entry.key] = entry
         self._weight += entry.weight
+        self._queues.add(entry, place)
+        if self._buckets.add(entry):
+            self.hooks.on_expiring()
         return True
+
+    def renew(self, entry: Entry) -> None:
+        """Take note that ``hard`` of an entry that is held has changed."""
+        if entry.due < 0 and self._buckets.add(entry):  # else it is looked at when it was due
+            self.hooks.on_expiring()
 
     def delete(self, key: str) -> bool:
         """Forget a key; tell whether it was held."""
-        return self._remove(key, RemovalCause.EXPLICIT)
+        entry = self.get(key)
+        if entry is None:
+            return False
+        self._remove(entry, RemovalCause.EXPLICIT)
+        return True
 
     def delete_matching(self, matches: Callable[[str], bool]) -> int:
         """Forget every key for which a predicate holds; return how many."""
-        return sum(self.delete(key) for key in [key for key in self._entries if matches(key)])
+        return sum(self.delete(key) for key in [key for key in self if matches(key)])
 
     def clear(self) -> int:
-        """Forget everything; return how many entries that were."""
-        count = len(self._entries)
-        for entry in self._entries.values():
-            self._past_hits += entry.hits
-            self._note(entry, RemovalCause.EXPLICIT)
-        self._entries.clear()
+        """Forget everything; return how many entries that were.
+
+        It takes no longer for a million entries: they are not served any more, and freed later.
+        """
+        count = len(self)
+        self.epoch += EPOCH_STEP
+        self.floor = self.epoch
+        self.hooks.on_epoch(self.epoch)
         self._weight = 0
+        self._is_overweight = False
+        self._graveyard.add([*self._queues.drain(), *self._buckets.drain()])
+        left = FREED_AT_ONCE
+
+        def is_over() -> bool:
+            nonlocal left
+            left -= 32
+            return left <= 0
+
+        if self._graveyard.work(self._bury, is_over):
+            self.hooks.on_work()
         return count
+
+    # What is done between other things.
+
+    def sweep(self, now: float, is_over: Callable[[], bool]) -> bool:
+        """Remove what has expired, as long as there is time; tell whether something is left.
+
+        Args:
+            now: The present moment.
+            is_over: Is asked now and then whether to stop.
+        """
+        return self._buckets.sweep(now, self._expire, is_over)
+
+    def work(self, now: float, is_over: Callable[[], bool]) -> bool:
+        """Free what was cleared and make room that is still missing; see `sweep`."""
+        if self._is_overweight:
+            self._is_overweight = False
+            self._make_room(0, now)
+        return self._graveyard.work(self._bury, is_over) or self._is_overweight
+
+    @property
+    def next_due(self) -> float:
+        """The moment at which something expires; infinite: never."""
+        return self._buckets.next_due
 
     def drain_removals(self) -> None:
         """Deliver the pending removals to the listener; call it outside of puts and reads."""
         while self._removals and self._on_removal is not None:
             self._on_removal(*self._removals.popleft())
 
+    # What there is.
+
     def statistics(self) -> MemoryStatistics:
-        """Return what the engine holds and has done."""
+        """Return what the engine holds and has done; it visits every entry."""
         return MemoryStatistics(
-            entries=len(self._entries),
+            entries=len(self),
             weight=self._weight,
-            hits=self._past_hits + sum(entry.hits for entry in self._entries.values()),
+            hits=self._past_hits + sum(entry.hits for entry in self.entries.values()),
             evictions=self._evictions,
+            expirations=self._expirations,
             rejected=self._rejected,
         )
 
     def __len__(self) -> int:
-        return len(self._entries)
+        return len(self._queues)
 
     def __contains__(self, key: str) -> bool:
-        return key in self._entries
+        return self.get(key) is not None
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._entries)
+        return iter([key for key, entry in self.entries.items() if entry.epoch >= self.floor])
 
     def __repr__(self) -> str:
         bound = "" if self._max_bytes is None else f", {self._weight}/{self._max_bytes} bytes"
-        return f"<MemoryEngine {len(self._entries)}/{self._max_entries} entries{bound}>"
+        return f"<MemoryEngine {len(self)}/{self._max_entries} entries{bound}>"
+
+    # How it is done.
 
     def _make_room(self, weight: int, now: float) -> None:
-        while self._entries and (
-            len(self._entries) >= self._max_entries
-            or (self._max_bytes is not None and self._weight + weight > self._max_bytes)
-        ):
-            self._evict_one(now)
+        for _ in range(MOST_EVICTIONS):
+            if len(self._queues) >= self._max_entries:
+                small_is_full = self._queues.small_count * SMALL_SHARE >= self._max_entries
+            elif self._max_bytes is not None and self._weight + weight > self._max_bytes:
+                small_is_full = self._queues.small_weight * SMALL_SHARE >= self._max_bytes
+            else:
+                return
+            entry = self._queues.victim(now, small_is_full=small_is_full)
+            if entry is None:
+                return
+            self._left(entry, _cause_of(entry, now))
+        if self._max_bytes is not None and self._weight + weight > self._max_bytes:
+            self._is_overweight = True
+            self.hooks.on_work()
 
-    def _evict_one(self, now: float) -> None:
-        moves = 0
-        while True:
-            key, entry = next(iter(self._entries.items()))
-            if now >= entry.hard:
-                cause = RemovalCause.EXPIRED
-                break
-            if entry.hits == entry.seen or moves == MOST_MOVES:
-                cause = RemovalCause.SIZE
-                break
-            entry.seen = entry.hits
-            self._entries.move_to_end(key)
-            moves += 1
-        self._remove(key, cause)
+    def _remove(self, entry: Entry, cause: RemovalCause) -> None:
+        self._queues.remove(entry, remember=cause is not RemovalCause.REPLACED)
+        self._left(entry, cause)
 
-    def _remove(self, key: str, cause: RemovalCause) -> bool:
-        entry = self._entries.pop(key, None)
-        if entry is None:
-            return False
+    def _expire(self, entry: Entry) -> None:
+        self._remove(entry, RemovalCause.EXPIRED)
+
+    def _left(self, entry: Entry, cause: RemovalCause) -> None:
+        """Forget an entry that is in no queue any more."""
         self._weight -= entry.weight
+        self._evictions += cause is RemovalCause.SIZE
+        self._expirations += cause is RemovalCause.EXPIRED
+        if entry.due >= 0:
+            self._buckets.left(entry)
+        self._free(entry, cause)
+
+    def _bury(self, entry: Entry) -> None:
+        """Free an entry that was cleared."""
+        entry.queue = NOWHERE
+        self._free(entry, RemovalCause.EXPLICIT)
+
+    def _free(self, entry: Entry, cause: RemovalCause) -> None:
+        if self.entries.get(entry.key) is entry:
+            del self.entries[entry.key]
         self._past_hits += entry.hits
-        self._evictions += cause.was_evicted
         self._note(entry, cause)
-        return True
+        # Deques and buckets hold the entry for a while yet; what it has held is free.
+        entry.value = None
 
     def _note(self, entry: Entry, cause: RemovalCause) -> None:
         if self._on_removal is None:
             return
-        if not self._removals and self.on_pending is not None:
-            self.on_pending()
+        if not self._removals:
+            self.hooks.on_pending()
         self._removals.append((entry.key, entry.value, cause))
 
 
-def _checked_weight(weight: int) -> int:
-    """Return a weight, unless it would make the sum of all weights meaningless."""
-    if not isinstance(weight, int):
-        raise wrong_type("weigher", weight, "a function that returns a whole number")
-    if weight < 0:
-        raise InvalidArgument("weigher", f"must return a number of at least 0, got {weight!r}")
-    return weight
+def _cause_of(entry: Entry, now: float) -> RemovalCause:
+    return RemovalCause.EXPIRED if now >= entry.hard else RemovalCause.SIZE

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import Any
+from typing import Any, Final
 
 from asynccache.core.policy import Lifetime
 
 FOREVER = float("inf")
+
+NOWHERE: Final = 0
+SMALL: Final = 1
+MAIN: Final = 2
 
 
 class RemovalCause(Enum):
@@ -31,65 +35,94 @@ class RemovalCause(Enum):
 class Entry:
     """A value and the moments that matter to it, in seconds of the cache's clock.
 
+    Where msgspec is installed, a type with the same fields is used that the garbage collector does
+    not look at; see `asynccache.memory.kinds`.
+
     Attributes:
         key: The user's key.
-        value: The value itself, or its payload when ``encoded``.
+        value: The value itself, or its payload when ``encoded``; None when the entry has left.
         encoded: The value is a payload, to be decoded for each reader.
-        soft: Until then "return it" is all that is needed; the one compare of a hit. It is the
-            earliest of ``expiry`` and the end of the last proof that the value is current.
         expiry: The end of its freshness in this process.
-        hard: Until then it may stand in for a failing loader.
+        soft: Until then "return it" is all that is needed; one of the two compares of a hit. It is
+            the earliest of ``expiry`` and the end of the last proof that the value is current.
+        hard: The end of any use that it may be of: until then it may stand in for a failing loader.
         grace: How long that is after the end of its ttl, in seconds.
         weight: What the weigher said.
+        epoch: That of the engine when it was put, one more when ``encoded``; the other compare of
+            a hit.
         hits: How often it was read; never reset, so that it serves eviction and statistics.
-        seen: What ``hits`` was when the eviction hand last passed.
+        seen: What ``hits`` was when the eviction hand last passed, and less for each second chance
+            that is left.
+        queue: Which of the engine's queues it is in.
+        due: The second whose bucket has it; -1: none.
     """
 
     __slots__ = (
+        "due",
         "encoded",
+        "epoch",
         "expiry",
         "grace",
         "hard",
         "hits",
         "key",
+        "queue",
         "seen",
         "soft",
         "value",
         "weight",
     )
 
-    def __init__(
+    def __init__(  # noqa: PLR0917  # as a struct's; keywords would cost as much as the rest
         self,
         key: str,
         value: Any,
-        *,
         encoded: bool,
-        since: float,
-        left: Lifetime,
-        l1_ttl: float | None = None,
-        proven: float = FOREVER,
-        weight: int = 1,
+        expiry: float,
+        soft: float,
+        hard: float,
+        grace: float,
     ) -> None:
-        """Make an entry.
-
-        Args:
-            key: The user's key.
-            value: The value, or its payload.
-            encoded: Which of the two.
-            since: The instant from which its lifetime counts.
-            left: What is left of its lifetime at that instant.
-            l1_ttl: How long this process may keep it at most, in seconds; None: no such limit.
-            proven: Until then it is known to be current.
-            weight: Its weight, where there is no weigher.
-        """
-        ttl_end = FOREVER if left.fresh is None else since + left.fresh
         self.key = key
         self.value = value
         self.encoded = encoded
-        self.expiry = ttl_end if l1_ttl is None else min(ttl_end, since + l1_ttl)
-        self.soft = min(self.expiry, proven)
-        self.hard = ttl_end + left.grace
-        self.grace = left.grace
-        self.weight = weight
+        self.expiry = expiry
+        self.soft = soft
+        self.hard = hard
+        self.grace = grace
+        self.weight = 1
+        self.epoch = 0
         self.hits = 0
         self.seen = 0
+        self.queue = NOWHERE
+        self.due = -1
+
+
+def new_entry(
+    key: str,
+    value: Any,
+    *,
+    encoded: bool,
+    since: float,
+    left: Lifetime,
+    l1_ttl: float | None = None,
+    proven: float = FOREVER,
+    kind: type[Entry] = Entry,
+) -> Entry:
+    """Return an entry.
+
+    Args:
+        key: The user's key.
+        value: The value, or its payload.
+        encoded: Which of the two.
+        since: The instant from which its lifetime counts.
+        left: What is left of its lifetime at that instant.
+        l1_ttl: How long this process may keep it at most, in seconds; None: no such limit.
+        proven: Until then it is known to be current.
+        kind: Its type; see `entry_type`.
+    """
+    ttl_end = FOREVER if left.fresh is None else since + left.fresh
+    expiry = ttl_end if l1_ttl is None else min(ttl_end, since + l1_ttl)
+    # Without grace it is of no use once this process has to ask Redis again.
+    hard = ttl_end + left.grace if left.grace else expiry
+    return kind(key, value, encoded, expiry, min(expiry, proven), hard, left.grace)

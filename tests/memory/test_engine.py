@@ -23,10 +23,10 @@ def test_an_entry_is_held_until_it_is_deleted() -> None:
     held = entry("a")
 
     assert engine.put(held, 0.0) is True
-    assert engine.lookup("a") is held
+    assert engine.get("a") is held
     assert "a" in engine
     assert (engine.delete("a"), engine.delete("a")) == (True, False)
-    assert engine.lookup("a") is None
+    assert engine.get("a") is None
     assert "a" not in engine
 
 
@@ -36,7 +36,7 @@ def test_a_new_value_replaces_the_old_one() -> None:
     newer = entry("a", "newer")
     engine.put(newer, 0.0)
 
-    assert engine.lookup("a") is newer
+    assert engine.get("a") is newer
     assert sorted(engine) == ["a", "b"]
 
 
@@ -49,17 +49,35 @@ def test_keys_are_deleted_by_a_predicate() -> None:
     assert engine.delete_matching(lambda key: False) == 0
 
 
-def test_lookup_is_one_function_for_the_engine_s_whole_life() -> None:
-    """Who keeps it, as the cache does, never reads what was cleared."""
+def test_entries_are_one_table_for_the_engine_s_whole_life() -> None:
+    """Who keeps it, as the cache does, finds what is held; a small engine is cleared at once."""
     engine = filled(MemoryEngine(), "a", "b")
-    lookup = engine.lookup
+    entries = engine.entries
 
+    assert entries["a"] is engine.get("a") is not None
     assert engine.clear() == 2
-    assert lookup("a") is None
+    assert "a" not in entries
     engine.put(entry("c"), 0.0)
-    assert lookup("c") is engine.lookup("c") is not None
+    assert entries["c"] is engine.get("c")
     assert engine.clear() == 1
     assert engine.clear() == 0
+
+
+def test_the_epoch_tells_what_may_be_served_at_once() -> None:
+    """The engine's own for a value that is kept as it is, one more for one that is encoded."""
+    engine = MemoryEngine()
+    epochs: list[int] = []
+    engine.hooks.on_epoch = epochs.append
+    for _ in range(3):
+        plain, coded = entry("plain"), entry("coded", encoded=True)
+        engine.put(plain, 0.0)
+        engine.put(coded, 0.0)
+        assert (plain.epoch, coded.epoch) == (engine.epoch, engine.epoch + 1)
+        engine.clear()
+        assert engine.epoch not in (plain.epoch, coded.epoch, coded.epoch - 1)
+        assert engine.epoch + 1 not in (plain.epoch, coded.epoch)
+
+    assert epochs == [2, 4, 6]
 
 
 @pytest.mark.parametrize("weight", [-1, 1.5, float("nan"), "7", None])

@@ -2,27 +2,40 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 from asynccache.core.policy import Lifetime
-from asynccache.memory.engine import MemoryEngine
-from asynccache.memory.entry import Entry
+from asynccache.memory.entry import Entry, new_entry
+from asynccache.memory.sharded import Engine
 
 
 def entry(
-    key: str, value: object = "v", *, since: float = 0.0, ttl: float | None = None, grace: float = 0
+    key: str,
+    value: object = "v",
+    *,
+    since: float = 0.0,
+    ttl: float | None = None,
+    grace: float = 0,
+    encoded: bool = False,
+    kind: type[Entry] = Entry,
 ) -> Entry:
     """Return an entry; by default one that never expires."""
-    return Entry(key, value, encoded=False, since=since, left=Lifetime(ttl, grace))
+    left = Lifetime(ttl, grace)
+    return new_entry(key, value, encoded=encoded, since=since, left=left, kind=kind)
 
 
-def filled(engine: MemoryEngine, *keys: str) -> MemoryEngine:
+E = TypeVar("E", bound=Engine)
+
+
+def filled(engine: E, *keys: str) -> E:
     """Return an engine with an entry for each key, the oldest first."""
     for key in keys:
         engine.put(entry(key), 0.0)
     return engine
 
 
-def hit(engine: MemoryEngine, key: str) -> None:
+def hit(engine: Engine, key: str) -> None:
     """Read a key as the cache does."""
-    found = engine.lookup(key)
+    found = engine.get(key)
     assert found is not None
     found.hits += 1

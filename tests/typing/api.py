@@ -92,7 +92,9 @@ async def reading(cache: Cache, products: Products) -> None:
     await cache.get_or_load("key", load_missing)  # type: ignore[arg-type]  # it takes an argument
     await cache.get_or_load(1, load_product)  # type: ignore[arg-type]  # the key is a str
     await cache.get_or_load("key", load_product, ttl="60")  # type: ignore[arg-type]
-    await cache.get_or_load("key", load_product, 60)  # type: ignore[call-arg, misc, unused-ignore]
+    assert_type(await cache.get_or_load("key", load_product, 60), Product)
+    assert_type(cache.peek("key", 7), Any | int)
+    cache.peek(7)  # type: ignore[call-overload]  # the key is a str
     await cache.get_or_load_many(["key"], load_product)  # type: ignore[arg-type]
 
 
@@ -119,6 +121,7 @@ async def regions(cache: Cache, products: Products) -> None:
     assert_type(region, Region[int, Product])
     assert_type(await region.get(7), Product)
     assert_type(await region.find(7), Product | None)
+    assert_type(region.peek(7), Product | None)
     assert_type(await region.get_many([7, 8]), dict[int, Product])
     assert_type(await region.set(7, Product(7)), WriteResult)
     assert_type(await region.refresh(7), Product)
