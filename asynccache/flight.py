@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import asyncio
 import copy
-from collections import Counter
 from collections.abc import Callable, Iterable
 from contextvars import Context, ContextVar
 from typing import Generic, TypeVar
@@ -45,7 +44,7 @@ class Loading:
         self._owner = owner
         self._started_by = _first_running(_current.get())
         # A loader may wait for several others at once, and several times for one.
-        self._blocked_on: Counter[Loading] = Counter()
+        self._blocked_on: dict[Loading, int] = {}
 
     def enter(self, context: Context) -> None:
         """Make code that runs in a context count as part of this load."""
@@ -68,11 +67,11 @@ class Loading:
 
     def block_on(self, other: Loading) -> None:
         """Note that this load waits for another one."""
-        self._blocked_on[other] += 1
+        self._blocked_on[other] = self._blocked_on.get(other, 0) + 1
 
     def unblock(self, other: Loading) -> None:
         """Note that this load no longer waits for another one."""
-        if self._blocked_on[other] > 1:
+        if self._blocked_on.get(other, 0) > 1:
             self._blocked_on[other] -= 1
         else:
             self._blocked_on.pop(other, None)

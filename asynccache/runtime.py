@@ -75,6 +75,7 @@ class Runtime:
         self._loop = asyncio.get_running_loop()
         self._pid = os.getpid()
         self._closed = False
+        self._was_forked = False  # told by the fork: asking for the process's id takes longer
         self._counters = Counters()
         self._tasks = OwnedTasks()
         self._link: AnyLink | None = None
@@ -210,7 +211,7 @@ class Runtime:
         """Refuse use from another event loop, and in a forked child. See `check_usable`."""
         name = self._configuration.name
         # A forked child has another loop too, but that is not what is wrong.
-        if os.getpid() != self._pid:
+        if self._was_forked:
             raise WrongProcess(
                 f"the cache {name!r} was started before this process was forked; start it in the "
                 "worker, for example with lifespan=cache.lifespan"
@@ -248,6 +249,7 @@ class Runtime:
 
     def abandon_in_child(self) -> None:
         """Serve nothing in a forked child: nobody tells it what to forget."""
+        self._was_forked = True
         self.first.close_until_proven()
 
     def statistics(self) -> Statistics:

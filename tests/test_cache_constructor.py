@@ -10,6 +10,7 @@ import pytest
 from redis.asyncio import Redis
 
 from asynccache import ArgumentTypeError, Cache, InvalidArgument, Policy, RedisSettings
+from tests.support.identifiers import readable_id
 
 
 @pytest.mark.parametrize(
@@ -98,7 +99,7 @@ def test_positional_arguments_stop_after_the_url() -> None:
         {"policy": Policy(ttl=None, grace=3_600, jitter=0.5)},
         {"max_entries": 1, "max_bytes": 1, "weigher": lambda key, value: 1},
     ],
-    ids=str,
+    ids=readable_id,
 )
 def test_what_is_accepted(arguments: dict[str, Any]) -> None:
     """Making a cache needs no event loop and connects to nothing."""

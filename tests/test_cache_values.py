@@ -14,6 +14,7 @@ from uuid import UUID
 import pytest
 
 from asynccache import MISSING, Cache, EncodeError, ManualClock, Policy
+from tests.support.identifiers import readable_id
 from tests.support.loading import Counted, HeldLoader, turns
 
 
@@ -74,7 +75,7 @@ VALUES = [
     [Product(1, ["a"]), (Money(Decimal(1), "EUR"), {Colour.RED})],
 ]
 
-every_value = pytest.mark.parametrize("value", VALUES, ids=repr)
+every_value = pytest.mark.parametrize("value", VALUES, ids=readable_id)
 
 
 def same(found: object, expected: object) -> bool:
@@ -200,7 +201,7 @@ async def test_what_nobody_can_change_is_not_copied(
     assert await cache.get("key") is value
 
 
-@pytest.mark.parametrize("value", [Unknown(), [Unknown()], Unregistered(7)], ids=repr)
+@pytest.mark.parametrize("value", [Unknown(), [Unknown()], Unregistered(7)], ids=readable_id)
 @every_store
 async def test_what_cannot_be_encoded_is_refused(cache: Cache, store: Store, value: object) -> None:
     """The error names the argument, the type at fault and what to do; nothing is stored."""

@@ -20,6 +20,7 @@ from asynccache import (
     InvalidArgument,
     cached,
 )
+from tests.support.identifiers import readable_id
 
 if TYPE_CHECKING:
     from sqlite3 import Connection
@@ -230,7 +231,9 @@ def synchronous(number: int) -> int:
     return number
 
 
-@pytest.mark.parametrize("function", [synchronous, len, User, lambda number: number], ids=repr)
+@pytest.mark.parametrize(
+    "function", [synchronous, len, User, lambda number: number], ids=readable_id
+)
 def test_functions_that_are_not_asynchronous_are_refused(function: Any) -> None:
     """They would block the event loop, and their results could not be awaited."""
     with pytest.raises(

@@ -10,6 +10,7 @@ from uuid import UUID
 import pytest
 
 from asynccache import ArgumentTypeError, Cache, Region
+from tests.support.identifiers import readable_id
 from tests.support.loading import Counted
 
 
@@ -44,7 +45,7 @@ def test_ids_have_stable_texts(id_: Any, key: str) -> None:
     assert region.key(id_) == key
 
 
-@pytest.mark.parametrize("id_", [object(), [1], {"id": 1}, 1.5, b"id", (1, [2])], ids=repr)
+@pytest.mark.parametrize("id_", [object(), [1], {"id": 1}, 1.5, b"id", (1, [2])], ids=readable_id)
 async def test_other_ids_are_refused(id_: Any) -> None:
     """By every method, before anything happens; the error names the argument."""
     async with Cache("memory://") as cache:

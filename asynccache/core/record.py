@@ -120,7 +120,7 @@ class RecordFormat:
         Raises:
             DecodeError: They are not a record of this key, version and secret.
         """
-        if _COUNTER.fullmatch(raw) and int(raw) in _COUNTERS:
+        if not raw.startswith(MAGIC) and _COUNTER.fullmatch(raw) and int(raw) in _COUNTERS:
             return Record(None, counter=int(raw))
         if len(raw) < HEADER_BYTES:
             raise DecodeError("too short for a record")

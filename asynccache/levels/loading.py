@@ -62,7 +62,7 @@ class LoadRun:
         self._keys = keys
         self._loader = loader
         self._policy = policy
-        self._token = secrets.token_bytes(16)
+        self._token = b""  # most runs find the value, and need none
         # Set by whichever of the two entrances is taken.
         self._deliver: Deliver[Held | Missing]
         self._fence: Fence
@@ -117,7 +117,8 @@ class LoadRun:
         if second is None:
             return []
         try:
-            leases = await second.store.acquire(self._keys, self._token, LEASE_MS, steal=True)
+            token = self._token = secrets.token_bytes(16)
+            leases = await second.store.acquire(self._keys, token, LEASE_MS, steal=True)
         except Unavailable:
             second.note(self._keys)
             return []
@@ -179,6 +180,7 @@ class LoadRun:
         """
         asof = self._levels.clock.monotonic()
         try:
+            self._token = self._token or secrets.token_bytes(16)
             leases = await _asked(second.store.acquire(keys, self._token, LEASE_MS))
         except asyncio.CancelledError:
             # They may be granted all the same, and would keep others waiting for nobody.

@@ -40,18 +40,21 @@ def pack_one(command: Command) -> bytes:
 
 def pack(commands: Iterable[Command]) -> list[Slice]:
     """Return some commands as slices, to be sent one after the other. See `pack_one`."""
-    return list(_slices(commands))
+    pieces = [pack_one(command) for command in commands]
+    data = b"".join(pieces)
+    if 0 < len(pieces) <= MOST_COMMANDS and len(data) <= MOST_BYTES:
+        return [Slice(data, len(pieces))]
+    return list(_slices(pieces))
 
 
-def _slices(commands: Iterable[Command]) -> Iterator[Slice]:
-    pieces: list[bytes] = []
+def _slices(pieces: Iterable[bytes]) -> Iterator[Slice]:
+    gathered: list[bytes] = []
     size = 0
-    for command in commands:
-        piece = pack_one(command)
-        pieces.append(piece)
+    for piece in pieces:
+        gathered.append(piece)
         size += len(piece)
-        if len(pieces) == MOST_COMMANDS or size >= MOST_BYTES:
-            yield Slice(b"".join(pieces), len(pieces))
-            pieces, size = [], 0
-    if pieces:
-        yield Slice(b"".join(pieces), len(pieces))
+        if len(gathered) == MOST_COMMANDS or size >= MOST_BYTES:
+            yield Slice(b"".join(gathered), len(gathered))
+            gathered, size = [], 0
+    if gathered:
+        yield Slice(b"".join(gathered), len(gathered))

@@ -36,7 +36,7 @@ CHECK_SECONDS: Final = 1.0
 leave us with a stale one."""
 
 
-def _sentinel_settings(settings: RedisSettings, address: Address) -> RedisSettings:
+def sentinel_settings(settings: RedisSettings, address: Address) -> RedisSettings:
     """Return how to speak to a sentinel: as to the master, but for who we are and where it is."""
     host, port = address
     return replace(
@@ -85,7 +85,7 @@ class SentinelDialer:
         self.master: Address | None = None
 
     def _link_to(self, address: Address) -> Link:
-        settings = _sentinel_settings(self._settings, address)
+        settings = sentinel_settings(self._settings, address)
         listening = Listening((("SUBSCRIBE", "+switch-master"), ("PING",)), self)
         return Link(settings, dialer=DirectDialer(settings, address), listening=listening)
 

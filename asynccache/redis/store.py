@@ -49,6 +49,9 @@ class RedisStore:
 
     async def read(self, keys: Sequence[str]) -> list[Raw]:
         """See `Store.read`."""
+        if len(keys) == 1:
+            record = self._keys.record(keys[0])
+            return [Raw(*await self._transport.call(("GET", record), ("PTTL", record)))]
         replies = await self._transport.call(*self._reads(keys))
         return _pairs(replies)
 

@@ -13,6 +13,7 @@ import pytest
 
 from asynccache.codecs import MsgpackCodec
 from asynccache.errors import DecodeError, EncodeError, InvalidArgument
+from tests.support.identifiers import readable_id
 
 T = TypeVar("T")
 
@@ -157,7 +158,7 @@ INSTANCES: list[object] = [
 ]
 
 
-@pytest.mark.parametrize("value", INSTANCES, ids=repr)
+@pytest.mark.parametrize("value", INSTANCES, ids=readable_id)
 def test_an_instance_comes_back_as_it_was(value: object) -> None:
     """Each kind of class keeps its type and its fields, alone and inside other values."""
     codec = codec_of(type(value), User, Pair)

@@ -26,6 +26,7 @@ import pytest
 from typing_extensions import TypeAliasType
 
 from asynccache.codecs import TypeRegistry
+from tests.support.identifiers import readable_id
 
 if TYPE_CHECKING:
     from nowhere import Unknown  # type: ignore[import-not-found]  # only a checker would look
@@ -119,7 +120,7 @@ OneOf = TypeVar("OneOf", Leaf, Pair)
         (list["Leaf"], set()),
         (7, set()),
     ],
-    ids=repr,
+    ids=readable_id,
 )
 def test_a_hint_registers_the_classes_it_speaks_of(hint: object, registered: set[type]) -> None:
     """Classes are found through arguments, unions, aliases and fields; the rest is ignored."""

@@ -76,6 +76,13 @@ def test_a_server_that_does_not_know_its_host_is_where_it_was_asked(host: bytes 
     assert slot_map.owner(0) == (A.host, 7005)
 
 
+def test_metadata_may_be_a_map() -> None:
+    """As in RESP3; what stands behind the port does not matter."""
+    slot_map = SlotMap.from_reply([[0, 9, [b"h", 7000, b"id", {b"hostname": b"n"}]]], A)
+
+    assert slot_map.owner(9) == ("h", 7000)
+
+
 @pytest.mark.parametrize(
     "garbage",
     [
@@ -123,6 +130,10 @@ def test_a_slot_moves() -> None:
         ("ASK 3999 ::1:7001", Redirect("ASK", 3999, C)),
         ("MOVED 0 [::1]:7001", Redirect("MOVED", 0, C)),
         ("MOVED 3999 :7005", Redirect("MOVED", 3999, Address(A.host, 7005))),
+        # cluster-preferred-endpoint-type hostname, on a server that was given no name.
+        ("MOVED 3999 ?:7005", Redirect("MOVED", 3999, Address(A.host, 7005))),
+        ("ASK 3999 ?:7005", Redirect("ASK", 3999, Address(A.host, 7005))),
+        ("MOVED 3999 ?", None),
         ("TRYAGAIN Multiple keys request during rehashing of slot", Redirect("TRYAGAIN", -1, None)),
         ("MOVED", None),
         ("MOVED 3999", None),

@@ -149,6 +149,41 @@ def test_an_unescaped_password_is_never_shown(password: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "url",
+    [
+        "redis+cluster://:hu/sh@h:7000,i:7001",
+        "redis+cluster://h:7000,:hu?sh@i:7001",
+        "redis+cluster://h:hush",
+        "redis+sentinel://:hu/sh@h/mymaster",
+        "redis+sentinel://:hu#sh@h/mymaster",
+        "redis+sentinel://h/mymaster/hush",
+    ],
+)
+def test_an_unescaped_password_in_front_of_several_hosts_is_never_shown(url: str) -> None:
+    """No part of such a URL is repeated either."""
+    with pytest.raises(InvalidArgument, match="percent-encoded") as caught:
+        RedisSettings.from_url(url)
+
+    assert "hu" not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+@pytest.mark.parametrize("name", ["NODES", "SENTINELS"])
+@pytest.mark.parametrize("text", ["redis://:hush@h:7000", "h:7000,me:hush@i:7001"])
+def test_a_list_of_servers_with_a_password_is_not_shown(
+    monkeypatch: pytest.MonkeyPatch, name: str, text: str
+) -> None:
+    """Somebody will write URLs there, and find out from a log that it is a list of addresses."""
+    monkeypatch.setenv(f"SHOP_{name}", text)
+
+    with pytest.raises(InvalidArgument, match="must be host:port,host:port") as caught:
+        RedisSettings.from_environment("SHOP_")
+
+    assert caught.value.argument == f"SHOP_{name}"
+    assert "hush" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
     "settings",
     [
         RedisSettings(username="me", password="hush"),

@@ -10,15 +10,18 @@ import pytest
 import redis as redis_py
 from redis.asyncio import BlockingConnectionPool, Redis, RedisCluster, SSLConnection
 from redis.asyncio.cluster import ClusterNode
+from redis.asyncio.connection import Connection
 from redis.asyncio.sentinel import Sentinel
 from redis.credentials import UsernamePasswordCredentialProvider
 
 from asynccache.core.addresses import Address
 from asynccache.errors import InvalidArgument
 from asynccache.redis.connections import make_connection
+from asynccache.redis.sentinel import sentinel_settings
 from asynccache.redis.settings import RedisSettings
 
 SENTINEL = Sentinel([("h", 26379)])  # type: ignore[no-untyped-call]  # redis-py left it untyped
+FORCED = Sentinel([("h", 26379)], force_master_ip="10.0.0.1")  # type: ignore[no-untyped-call]  # same
 
 
 def test_a_client_lends_its_address_and_credentials_only() -> None:
@@ -137,9 +140,60 @@ def test_a_credential_provider_is_taken_over() -> None:
 
 
 @pytest.mark.parametrize(
+    ("theirs", "kinds"),
+    [
+        ({"ssl": True}, (SSLConnection, Connection)),
+        ({"sentinel_kwargs": {"ssl": True}}, (Connection, SSLConnection)),
+        ({"ssl": True, "sentinel_kwargs": {"ssl": True}}, (SSLConnection, SSLConnection)),
+    ],
+)
+def test_sentinels_are_spoken_to_as_the_client_speaks_to_them(
+    theirs: dict[str, Any], kinds: tuple[type, type]
+) -> None:
+    """Not as to the master: either may have TLS without the other."""
+    sentinel = Sentinel([("s", 26379)], **theirs)  # type: ignore[no-untyped-call]  # as above
+    settings = RedisSettings.from_client(sentinel.master_for("mymaster"))
+    asked = sentinel_settings(settings, settings.sentinels[0])
+
+    assert (type(make_connection(settings)), type(make_connection(asked))) == kinds
+
+
+def test_sentinels_are_given_their_own_certificates_and_credentials() -> None:
+    """All arguments of theirs are taken over, and none of the master's."""
+    provider = UsernamePasswordCredentialProvider("su", "sp")
+    sentinel = Sentinel(  # type: ignore[no-untyped-call]  # as above
+        [("s", 26379), ("t", 26380)],
+        sentinel_kwargs={"ssl": True, "ssl_ca_certs": "/s.pem", "credential_provider": provider},
+        ssl=True,
+        ssl_ca_certs="/m.pem",
+        username="mu",
+        password="mp",
+        db=2,
+    )
+    settings = RedisSettings.from_client(sentinel.master_for("mymaster"))
+    connection = make_connection(sentinel_settings(settings, Address("t", 26380)))
+
+    assert isinstance(connection, SSLConnection)
+    assert connection.ca_certs == "/s.pem"
+    assert connection.credential_provider is provider
+    assert (connection.username, connection.password) == (None, None)
+    assert (connection.host, connection.port, connection.db) == ("t", 26380, 0)
+
+
+def test_a_cluster_lends_its_credential_provider() -> None:
+    """As a client of one server does."""
+    provider = UsernamePasswordCredentialProvider("me", "secret")
+    settings = RedisSettings.from_client(RedisCluster("h", 7000, credential_provider=provider))
+
+    assert make_connection(settings).credential_provider is provider
+
+
+@pytest.mark.parametrize(
     ("client", "problem"),
     [
         (SENTINEL.slave_for("mymaster"), "a client of replicas"),
+        (RedisCluster("h", 7000, address_remap=lambda place: place), "address_remap"),
+        (FORCED.master_for("mymaster"), "force_master_ip"),
         (redis_py.Redis(), "must be a client of redis.asyncio"),
         ("redis://h", "got str"),
         (None, "got NoneType"),

