@@ -17,7 +17,9 @@ _KEYLESS: Final = frozenset(
     )
 )
 _ALL_ARE_KEYS: Final = frozenset(("DEL", "EXISTS", "MGET", "TOUCH", "UNLINK"))
-_NUMBER_OF_KEYS_SECOND: Final = frozenset(("EVAL", "EVALSHA", "EVAL_RO", "EVALSHA_RO", "FCALL"))
+_NUMBER_OF_KEYS_SECOND: Final = frozenset(
+    ("EVAL", "EVALSHA", "EVAL_RO", "EVALSHA_RO", "FCALL", "FCALL_RO")
+)
 
 
 def slot_of_command(command: Sequence[Argument]) -> int | None:
@@ -31,7 +33,7 @@ def slot_of_command(command: Sequence[Argument]) -> int | None:
     Raises:
         InvalidArgument: Its keys are in different slots, or cannot be found.
     """
-    name = str(command[0]).upper()
+    name = _text(command[0]).upper()
     if name in _KEYLESS or len(command) == 1:
         return None
     keys: Sequence[Argument] = command[1:2]
@@ -40,7 +42,7 @@ def slot_of_command(command: Sequence[Argument]) -> int | None:
     elif name == "MSET":
         keys = command[1::2]
     elif name in _NUMBER_OF_KEYS_SECOND:
-        count = command[2]
+        count = command[2] if len(command) > 2 else None
         if not isinstance(count, int) or not 0 <= count <= len(command) - 3:
             raise InvalidArgument("commands", f"{name} with {count!r} keys")
         keys = command[3 : 3 + count]
@@ -48,3 +50,7 @@ def slot_of_command(command: Sequence[Argument]) -> int | None:
     if len(slots) > 1:
         raise InvalidArgument("commands", f"the keys of {name} are in {len(slots)} different slots")
     return slots.pop() if slots else None
+
+
+def _text(word: Argument) -> str:
+    return word.decode(errors="replace") if isinstance(word, bytes) else str(word)

@@ -16,6 +16,9 @@ from asynccache.errors import DecodeError
 
 SLOTS: Final = 16_384
 
+NAMELESS: Final = "?"
+"""The host of a server that was told to announce its name, and has none."""
+
 
 def slot_of(key: str | bytes) -> int:
     """Return the slot of a key."""
@@ -101,8 +104,7 @@ def _sequence(reply: object) -> Sequence[Any]:
 def _server(words: Any, asked: Address) -> Address:
     host, port, *_ = words
     host = host.decode() if isinstance(host, bytes) else host
-    # "?" is a server that was told to announce a host name and has none.
-    known = isinstance(host, str) and host not in ("", "?")
+    known = isinstance(host, str) and host not in ("", NAMELESS)
     if isinstance(port, bool) or not isinstance(port, int) or not 0 < port < 65_536:
         raise DecodeError(f"a server at port {port!r}")
     return Address(host if known else asked.host, port)
@@ -129,7 +131,7 @@ def parse_redirect(text: str, asked: Address) -> Redirect | None:
 
     Args:
         text: ``MOVED 3999 10.0.0.7:6381``.
-        asked: Who has said it; an empty host means the same one.
+        asked: Who has said it; an empty host, or "?", means the same one.
     """
     kind, _, rest = text.partition(" ")
     if kind == "TRYAGAIN":
@@ -137,7 +139,8 @@ def parse_redirect(text: str, asked: Address) -> Redirect | None:
     if kind not in ("MOVED", "ASK"):
         return None
     digits, _, place = rest.partition(" ")
-    address = parse_address(place.strip(), host=asked.host)
+    place = place.strip().removeprefix(NAMELESS)
+    address = parse_address(place, host=asked.host)
     if address is None or not digits.isdecimal() or not int(digits) < SLOTS:
         return None
     return Redirect("MOVED" if kind == "MOVED" else "ASK", int(digits), address)

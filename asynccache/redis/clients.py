@@ -5,7 +5,7 @@ The client itself is not used: its timeouts, retries and pool are made for other
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from redis.asyncio import Redis, RedisCluster, SSLConnection, UnixDomainSocketConnection
@@ -40,7 +40,7 @@ def fields_of_client(client: object) -> dict[str, Any]:
 
     Raises:
         ArgumentTypeError: It is not such a client.
-        InvalidArgument: It is a client of replicas.
+        InvalidArgument: It is a client of replicas, or one that translates addresses.
     """
     if isinstance(client, RedisCluster):
         return _fields_of_cluster(client)
@@ -54,6 +54,9 @@ def fields_of_client(client: object) -> dict[str, Any]:
 
 
 def _fields_of_cluster(client: RedisCluster) -> dict[str, Any]:
+    # Without it we would try places that cannot be reached from here.
+    if getattr(client.nodes_manager, "address_remap", None) is not None:
+        raise InvalidArgument("redis", "has an address_remap, which cannot be taken over")
     nodes = list(client.nodes_manager.startup_nodes.values())
     first, *others = (Address(node.host, int(node.port)) for node in nodes)
     kind = nodes[0].connection_class
@@ -67,12 +70,21 @@ def _fields_of_sentinels(pool: SentinelConnectionPool) -> dict[str, Any]:
     kind: type[AbstractConnection] = pool.connection_class
     if issubclass(kind, SentinelManagedConnection):  # it asks the sentinels itself
         kind = SSLConnection if issubclass(kind, SSLConnection) else Connection
-    asked = [each.connection_pool.connection_kwargs for each in pool.sentinel_manager.sentinels]
+    manager = pool.sentinel_manager
+    if getattr(manager, "_force_master_ip", None) is not None:  # there is no public name for it
+        raise InvalidArgument("redis", "has a force_master_ip, which cannot be taken over")
+    pools = [each.connection_pool for each in manager.sentinels]
+    if not pools:
+        raise InvalidArgument("redis", "has no sentinels")
+    # redis-py gives all of them the same arguments, which are not the master's.
+    asked = _fields(pools[0].connection_class, pools[0].connection_kwargs)
     return _fields(kind, pool.connection_kwargs) | {
-        "sentinels": tuple(_address(options) for options in asked),
+        "sentinels": tuple(_address(each.connection_kwargs) for each in pools),
         "sentinel_master": pool.service_name,
-        "sentinel_username": _first(options.get("username") for options in asked),
-        "sentinel_password": _first(options.get("password") for options in asked),
+        "sentinel_username": asked.get("username"),
+        "sentinel_password": asked.get("password"),
+        "sentinel_connection_class": asked["connection_class"],
+        "sentinel_connection_options": asked["connection_options"],
     }
 
 
@@ -94,7 +106,3 @@ def _fields(kind: type[AbstractConnection], kwargs: Mapping[str, Any]) -> dict[s
 def _address(options: Mapping[str, Any]) -> Address:
     # redis-py takes a port as text too.
     return Address(options.get("host") or "localhost", int(options.get("port") or 6379))
-
-
-def _first(values: Iterable[str | None]) -> str | None:
-    return next((value for value in values if value), None)

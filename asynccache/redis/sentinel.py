@@ -37,8 +37,12 @@ leave us with a stale one."""
 
 
 def sentinel_settings(settings: RedisSettings, address: Address) -> RedisSettings:
-    """Return how to speak to a sentinel: as to the master, but for who we are and where it is."""
+    """Return how to speak to a sentinel: as to the master, but for who we are and where it is.
+
+    What was taken over from a client may speak to its sentinels in another way altogether.
+    """
     host, port = address
+    options = settings.sentinel_connection_options
     return replace(
         settings,
         host=host,
@@ -46,11 +50,15 @@ def sentinel_settings(settings: RedisSettings, address: Address) -> RedisSetting
         db=0,
         username=settings.sentinel_username,
         password=settings.sentinel_password,
-        credential_provider=None,
+        credential_provider=options.get("credential_provider"),
+        connection_class=settings.sentinel_connection_class,
+        connection_options=options,
         sentinels=(),
         sentinel_master=None,
         sentinel_username=None,
         sentinel_password=None,
+        sentinel_connection_class=None,
+        sentinel_connection_options={},
         # It is only a part of connecting.
         op_timeout=min(settings.op_timeout, settings.connect_timeout) / 2,
     )

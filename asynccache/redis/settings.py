@@ -52,6 +52,9 @@ class RedisSettings:
         connection_class: redis-py's class of connections, from `from_client`; None: by the above.
         connection_options: Its arguments, but for who we are and which database; then ``tls`` to
             ``tls_key_file`` are not used.
+        sentinel_connection_class: The same for the sentinels, which a client may speak to in
+            another way than to the master; None: as ``tls`` to ``tls_key_file`` say.
+        sentinel_connection_options: Its arguments.
 
     Raises:
         ArgumentTypeError: An argument has the wrong type.
@@ -91,6 +94,10 @@ class RedisSettings:
     client_name: str | None = "asynccache"
     connection_class: type[AbstractConnection] | None = field(default=None, repr=False)
     connection_options: Mapping[str, Any] = field(default_factory=dict, repr=False, hash=False)
+    sentinel_connection_class: type[AbstractConnection] | None = field(default=None, repr=False)
+    sentinel_connection_options: Mapping[str, Any] = field(
+        default_factory=dict, repr=False, hash=False
+    )
 
     def __post_init__(self) -> None:
         for name in ("host", "username", "password", "unix_socket", "client_name"):
@@ -225,7 +232,8 @@ class RedisSettings:
 
         Raises:
             ArgumentTypeError: It is not such a client.
-            InvalidArgument: It is a client of replicas.
+            InvalidArgument: It is a client of replicas, or one that translates addresses
+                (``address_remap``, ``force_master_ip``).
         """
         return cls(**fields_of_client(redis))
 

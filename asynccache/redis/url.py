@@ -143,7 +143,9 @@ def _read(name: str, text: str, argument: str) -> Any:
     try:
         return reader(text)
     except (ValueError, KeyError):
-        raise InvalidArgument(argument, f"must be {expected}, got {text!r}") from None
+        # Somebody may have written URLs where addresses belong, with a password in them.
+        got = "" if "@" in text else f", got {text!r}"
+        raise InvalidArgument(argument, f"must be {expected}{got}") from None
 
 
 def _socket_of(parts: SplitResult, argument: str) -> dict[str, str]:

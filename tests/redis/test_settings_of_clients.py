@@ -171,7 +171,8 @@ def test_sentinels_are_given_their_own_certificates_and_credentials() -> None:
         db=2,
     )
     settings = RedisSettings.from_client(sentinel.master_for("mymaster"))
-    connection = make_connection(sentinel_settings(settings, Address("t", 26380)))
+    place = settings.sentinels[1]
+    connection = make_connection(sentinel_settings(settings, place), place)
 
     assert isinstance(connection, SSLConnection)
     assert connection.ca_certs == "/s.pem"
