@@ -8,11 +8,13 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from redis.asyncio import RedisCluster as Client
 from redis.exceptions import NoScriptError, ResponseError
 
 from asynccache.core.slots import slot_of
 from asynccache.errors import CacheClosed, InvalidArgument, NotStarted, Unavailable
 from asynccache.redis.cluster import ClusterLink
+from asynccache.redis.linking import make_link
 from asynccache.redis.listening import Listening, track
 from asynccache.redis.scripts import Script, run
 from asynccache.redis.settings import RedisSettings
@@ -111,6 +113,24 @@ async def test_scripts_are_made_known_to_each_server(cluster_url: str, links: Li
         assert await run(link, (script, [key], ["x"])) == [[key.encode(), b"x", b"on every server"]]
 
 
+async def test_a_client_of_the_user_shows_where_the_cluster_is(
+    redis_cluster: RedisCluster, cluster_url: str
+) -> None:
+    """Also one that has found all servers itself by now, and stays usable beside the link."""
+    assert cluster_url == redis_cluster.url
+    async with Client(host="127.0.0.1", port=redis_cluster.nodes[0].port) as client:
+        await client.set(KEYS[0], "theirs")
+        settings = replace(RedisSettings.from_client(client), op_timeout=10.0)
+        link = make_link(settings)
+        await link.start()
+        try:
+            assert await link.call(("GET", KEYS[0])) == [b"theirs"]
+            await asyncio.gather(*(link.call(("SET", key, "ours")) for key in KEYS))
+            assert {await client.get(key) for key in KEYS} == {b"ours"}
+        finally:
+            await link.close()
+
+
 async def test_a_moved_slot_is_followed_and_remembered(
     redis_cluster: RedisCluster, cluster_url: str, links: Links
 ) -> None:
@@ -130,6 +150,30 @@ async def test_a_moved_slot_is_followed_and_remembered(
         assert values_of(target, ["k"]) == ["k"]
     finally:
         redis_cluster.migrate_slot(slot, source)
+
+
+async def test_servers_without_the_names_they_prefer_are_where_they_were_asked(
+    redis_cluster: RedisCluster, cluster_url: str, links: Links
+) -> None:
+    """They call themselves "?", in the map and when they redirect."""
+    link = await links.open(cluster_url, topology_interval=3_600)
+    await link.call(("SET", "k", "v"))
+    slot, source = slot_of("k"), redis_cluster.owner_of("k")
+    target = next(each for each in redis_cluster.primaries() if each is not source)
+    endpoint = ("CONFIG", "SET", "cluster-preferred-endpoint-type")
+    for server in redis_cluster.nodes:
+        server.command(*endpoint, "hostname")
+    redis_cluster.migrate_slot(slot, target)
+    try:
+        assert source.command("GET", "k") == f"-MOVED {slot} ?:{target.port}\r\n".encode()
+        assert await link.call(("GET", "k")) == [b"v"]
+        # On loopback that is right for all; a map with "?" for a host would reach nobody.
+        other = await links.open(cluster_url)
+        assert await other.call(*(("GET", key) for key in KEYS)) == [None] * len(KEYS)
+    finally:
+        redis_cluster.migrate_slot(slot, source)
+        for server in redis_cluster.nodes:
+            server.command(*endpoint, "ip")
 
 
 async def test_a_migration_is_survived_command_by_command(
