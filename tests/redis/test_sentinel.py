@@ -170,3 +170,32 @@ async def test_a_client_of_sentinels_is_taken_over(own_sentinels: RedisSentinels
     assert await port_of(link) == own_sentinels.master().port
     await link.close()
     await client.aclose()
+
+
+async def test_master_and_sentinels_have_passwords_of_their_own() -> None:
+    """From a URL, and from a client of the user; the one does not open the other."""
+    with RedisSentinels(password="master", sentinel_password="watch") as setup:
+        places = [("127.0.0.1", sentinel.port) for sentinel in setup.sentinels]
+        theirs = Sentinel(  # type: ignore[no-untyped-call]  # redis-py left it untyped
+            places, sentinel_kwargs={"password": "watch"}, password="master"
+        )
+        known = [
+            RedisSettings.from_url(setup.url),
+            RedisSettings.from_client(theirs.master_for(setup.name)),
+        ]
+        for settings in known:
+            assert await answers(replace(settings, op_timeout=10.0)) == [b"OK"]
+            with pytest.raises(Unavailable):
+                await answers(replace(settings, sentinel_password="master"))
+            with pytest.raises(Unavailable):
+                await answers(replace(settings, password="watch"))
+
+
+async def answers(settings: RedisSettings) -> list[object]:
+    """Return what a link of its own is answered."""
+    link = make_link(settings)
+    await link.start()
+    try:
+        return await link.call(("SET", "k", "v"))
+    finally:
+        await link.close()

@@ -29,14 +29,25 @@ class SentinelServer(RedisServer):
 
     Args:
         name: What it calls the master.
-        master_port: Where that is at first.
+        master: The server that it is at first.
+        password: What clients and the other sentinels have to authenticate with, if anything.
+        master_password: What it has to authenticate with at the servers, if anything.
         binary: Its program; None: that of `find_redis_server`.
     """
 
-    def __init__(self, name: str, master_port: int, binary: str | None = None) -> None:
-        super().__init__(binary=binary)
+    def __init__(
+        self,
+        name: str,
+        master: RedisServer,
+        *,
+        password: str | None = None,
+        master_password: str | None = None,
+        binary: str | None = None,
+    ) -> None:
+        super().__init__(password=password, binary=binary)
         self._name = name
-        self._master_port = master_port
+        self._master = master
+        self._master_password = master_password
 
     def command(self, *words: str) -> bytes:
         """See `RedisServer.command`."""
@@ -45,11 +56,14 @@ class SentinelServer(RedisServer):
     def _command_line(self, directory: str) -> list[str]:
         path = Path(directory, "sentinel.conf")
         if not path.exists():  # it writes down what it finds out
-            path.write_text(
-                _CONFIGURATION.format(
-                    port=self.port, directory=directory, name=self._name, master=self._master_port
-                )
+            text = _CONFIGURATION.format(
+                port=self.port, directory=directory, name=self._name, master=self._master.port
             )
+            if self._master_password:
+                text += f"sentinel auth-pass {self._name} {self._master_password}\n"
+            if self._password:
+                text += f"requirepass {self._password}\nsentinel sentinel-pass {self._password}\n"
+            path.write_text(text)
         return [self._binary or find_redis_server(), str(path), "--sentinel"]
 
 
@@ -57,6 +71,8 @@ class RedisSentinels:
     """A master, a replica and three sentinels; a context manager. Its methods block.
 
     Args:
+        password: What clients have to authenticate with at the two servers, if anything.
+        sentinel_password: The same at the sentinels.
         binary: The servers' program; None: that of `find_redis_server`.
 
     Attributes:
@@ -65,22 +81,41 @@ class RedisSentinels:
         sentinels: The three sentinels.
     """
 
-    def __init__(self, binary: str | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        password: str | None = None,
+        sentinel_password: str | None = None,
+        binary: str | None = None,
+    ) -> None:
         self.name = "mymaster"
-        first = RedisServer("--repl-diskless-sync-delay", "0", binary=binary)
-        second = RedisServer(
-            *("--repl-diskless-sync-delay", "0", "--replicaof", "127.0.0.1", str(first.port)),
-            binary=binary,
-        )
-        self.servers = [first, second]
-        self.sentinels = [SentinelServer(self.name, first.port, binary) for _ in range(3)]
+        self._password = password
+        self._sentinel_password = sentinel_password
+        options = ["--repl-diskless-sync-delay", "0"]
+        if password:
+            options += ["--masterauth", password]
+        first = RedisServer(*options, password=password, binary=binary)
+        options += ["--replicaof", "127.0.0.1", str(first.port)]
+        self.servers = [first, RedisServer(*options, password=password, binary=binary)]
+        self.sentinels = [
+            SentinelServer(
+                self.name,
+                first,
+                password=sentinel_password,
+                master_password=password,
+                binary=binary,
+            )
+            for _ in range(3)
+        ]
         self._stack = ExitStack()
 
     @property
     def url(self) -> str:
         """The URL of whoever is the master."""
         places = ",".join(f"127.0.0.1:{sentinel.port}" for sentinel in self.sentinels)
-        return f"redis+sentinel://{places}/{self.name}/0"
+        credentials = f":{self._password}@" if self._password else ""
+        query = f"?sentinel_password={self._sentinel_password}" if self._sentinel_password else ""
+        return f"redis+sentinel://{credentials}{places}/{self.name}/0{query}"
 
     def __enter__(self) -> RedisSentinels:
         try:
