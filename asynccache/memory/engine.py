@@ -16,6 +16,7 @@ from asynccache.core.arguments import checked_callable, positive_int
 from asynccache.memory.buckets import Buckets
 from asynccache.memory.entry import NOWHERE, Entry, RemovalCause
 from asynccache.memory.graveyard import Graveyard
+from asynccache.memory.hooks import Hooks
 from asynccache.memory.kinds import entry_type
 from asynccache.memory.queues import MOST_CHANCES, SMALL_SHARE, Queues
 from asynccache.memory.statistics import MemoryStatistics
@@ -28,33 +29,6 @@ MOST_EVICTIONS: Final = 32
 
 FREED_AT_ONCE: Final = 256
 """Entries that `clear` frees before it returns: a tenth of a millisecond."""
-
-
-def _nothing() -> None:
-    """Nobody wants to know."""
-
-
-def _ignore(epoch: int) -> None:
-    """Nobody wants to know."""
-
-
-class Hooks:
-    """Whom an engine tells that there is something to do. None of them may use the engine.
-
-    Attributes:
-        on_pending: There is something to be told to the removal listener.
-        on_expiring: Something is going to expire, and nothing was before.
-        on_work: There is something for `MemoryEngine.work` to do.
-        on_epoch: The epoch is another one from now on.
-    """
-
-    __slots__ = ("on_epoch", "on_expiring", "on_pending", "on_work")
-
-    def __init__(self) -> None:
-        self.on_pending: Callable[[], None] = _nothing
-        self.on_expiring: Callable[[], None] = _nothing
-        self.on_work: Callable[[], None] = _nothing
-        self.on_epoch: Callable[[int], None] = _ignore
 
 
 EPOCH_STEP: Final = 2

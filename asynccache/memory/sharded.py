@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterator
 from typing import Final, Protocol, TypeAlias
 
 from asynccache.core.arguments import positive_int
-from asynccache.memory.engine import Hooks, MemoryEngine, RemovalListener
+from asynccache.memory.engine import MemoryEngine, RemovalListener
 from asynccache.memory.entry import Entry
+from asynccache.memory.hooks import Hooks
 from asynccache.memory.statistics import MemoryStatistics
 from asynccache.memory.weighing import Weigher
 

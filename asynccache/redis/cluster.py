@@ -15,13 +15,13 @@ from dataclasses import replace
 from typing import Any, Final, Literal
 
 from redis.asyncio.connection import AbstractConnection
-from redis.exceptions import ResponseError
 
 from asynccache.core.addresses import Address
 from asynccache.core.routing import slot_of_command
-from asynccache.core.slots import SLOTS, SlotMap, parse_redirect, slot_of
+from asynccache.core.slots import SLOTS, SlotMap, slot_of
 from asynccache.errors import CacheClosed, DecodeError, NotStarted, Unavailable
 from asynccache.redis.dialing import DirectDialer
+from asynccache.redis.errands import Errand
 from asynccache.redis.link import Link
 from asynccache.redis.listening import Listening
 from asynccache.redis.settings import RedisSettings
@@ -142,11 +142,11 @@ class ClusterLink:
 
     # Errands.
 
-    def _errand(self, command: Command, slot_map: SlotMap) -> _Errand:
+    def _errand(self, command: Command, slot_map: SlotMap) -> Errand:
         slot = slot_of_command(command)
         if slot is None:  # it does not matter who is asked
             slot = random.randrange(SLOTS)  # noqa: S311
-        return _Errand(command, self._owner(slot_map, slot))
+        return Errand(command, self._owner(slot_map, slot))
 
     def _owner(self, slot_map: SlotMap, slot: int) -> Address:
         owner = slot_map.owner(slot)
@@ -155,8 +155,8 @@ class ClusterLink:
             raise Unavailable(f"no server of the cluster has slot {slot}")
         return owner
 
-    async def _run(self, errands: Sequence[_Errand], *, retry: bool) -> None:
-        groups: dict[Address, list[_Errand]] = {}
+    async def _run(self, errands: Sequence[Errand], *, retry: bool) -> None:
+        groups: dict[Address, list[Errand]] = {}
         for errand in errands:
             groups.setdefault(errand.address, []).append(errand)
         sendings = [self._send(address, group, retry) for address, group in groups.items()]
@@ -168,7 +168,7 @@ class ClusterLink:
             if isinstance(outcome, BaseException):
                 raise outcome
 
-    async def _send(self, address: Address, errands: Sequence[_Errand], retry: bool) -> None:
+    async def _send(self, address: Address, errands: Sequence[Errand], retry: bool) -> None:
         commands = [part for errand in errands for part in errand.parts()]
         try:
             replies = iter(await self._link(address).call(*commands, retry=retry))
@@ -182,17 +182,11 @@ class ClusterLink:
             for _ in errand.parts():
                 errand.reply = next(replies)
 
-    def _is_redirected(self, errand: _Errand) -> bool:
-        """Tell whether an errand has to be run again, and see to it that it will get further."""
-        if not isinstance(errand.reply, ResponseError):
-            return False
-        redirect = parse_redirect(str(errand.reply), errand.address)
+    def _is_redirected(self, errand: Errand) -> bool:
+        """Tell whether an errand has to be run again, and learn from it where slots are."""
+        redirect = errand.redirected()
         if redirect is None:
             return False
-        errand.has_to_wait = redirect.kind == "TRYAGAIN"
-        errand.is_asking = redirect.kind == "ASK" or (errand.is_asking and errand.has_to_wait)
-        if redirect.address is not None:
-            errand.address = redirect.address
         if redirect.kind == "MOVED" and redirect.address is not None:
             self._usable_topology().moved(redirect.slot, redirect.address)
         return True
@@ -270,20 +264,3 @@ class ClusterLink:
     def __repr__(self) -> str:
         links = ", ".join(map(repr, self._links.values()))
         return f"<ClusterLink [{self._phase}, {links or 'no server'}]>"
-
-
-class _Errand:
-    """One command on its way through the cluster."""
-
-    __slots__ = ("address", "command", "has_to_wait", "is_asking", "reply")
-
-    def __init__(self, command: Command, address: Address) -> None:
-        self.command = command
-        self.address = address
-        self.reply: Any = None
-        self.is_asking = False
-        self.has_to_wait = False
-
-    def parts(self) -> tuple[Command, ...]:
-        """Return what has to be sent, in one go."""
-        return (("ASKING",), self.command) if self.is_asking else (self.command,)
