@@ -115,7 +115,7 @@ class ClusterLink:
             redis.exceptions.DataError: An argument is not a str, bytes, int or float.
         """
         topology = self._usable_topology()
-        slot_map = topology.map or await topology.known()
+        slot_map = topology.map or await self._first_map(topology)
         errands = [self._errand(command, slot_map) for command in commands]
         under_way = errands
         for hop in range(MOST_HOPS):
@@ -141,6 +141,13 @@ class ClusterLink:
         return await DirectDialer(self.settings, address).dial(push=False)
 
     # Errands.
+
+    async def _first_map(self, topology: Topology) -> SlotMap:
+        try:
+            async with asyncio.timeout(self.settings.op_timeout):
+                return await topology.known()
+        except TimeoutError:
+            raise Unavailable("no server of the cluster has told its slots in time") from None
 
     def _errand(self, command: Command, slot_map: SlotMap) -> Errand:
         slot = slot_of_command(command)

@@ -174,7 +174,9 @@ class Connector:
             stood_still = isinstance(error, TimeoutError) and (
                 self._loop.time() - began > 1.5 * limit
             )
-            is_given_up = not stood_still and self._on_blame(error)
+            # While this was tried a probe may have been answered.
+            is_in_vain = stood_still or self._current is not None
+            is_given_up = not is_in_vain and self._on_blame(error)
             self._fail(self._take_waiting(), error)
             if self._listening is not None and not is_given_up:
                 self._loop.call_later(RETRY_SECONDS, self.connect)

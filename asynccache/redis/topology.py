@@ -52,6 +52,7 @@ class Topology:
     ) -> None:
         self.map: SlotMap | None = None
         self.generation = 0
+        self._trouble: str | None = None  # why the last question was answered by nobody
         self._nodes = nodes
         self._ask = ask
         self._on_change = on_change
@@ -92,12 +93,16 @@ class Topology:
         self.refresh_soon()
 
     async def known(self) -> SlotMap:
-        """Return the map, asking for it if there is none yet.
+        """Return the map, asking for it if nobody has yet.
+
+        Once that was in vain nobody waits for it any more: the background task asks on.
 
         Raises:
             Unavailable: Nobody tells it.
         """
         if self.map is None:
+            if self._trouble is not None:
+                raise Unavailable(self._trouble)
             await self.refresh()
         if self.map is None:
             raise Unavailable("no server of the cluster tells its slots")
@@ -133,9 +138,11 @@ class Topology:
             except Unavailable as error:
                 reasons.append(str(error))
                 continue
+            self._trouble = None
             self._take(found)
             return
-        raise Unavailable("; ".join(reasons) or "the cluster has no server")
+        self._trouble = "; ".join(reasons) or "the cluster has no server"
+        raise Unavailable(self._trouble)
 
     def _take(self, found: SlotMap) -> None:
         is_new = found != self.map

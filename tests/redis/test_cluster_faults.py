@@ -142,6 +142,28 @@ async def test_a_cluster_that_is_not_there_yet_is_found(own_cluster: RedisCluste
     await link.close()
 
 
+async def test_a_cluster_that_answers_nobody_costs_one_deadline_once(
+    own_cluster: RedisCluster,
+) -> None:
+    """Also when no server has ever told its slots: later calls fail at once."""
+    for server in own_cluster.nodes:
+        server.pause()
+    link = ClusterLink(replace(RedisSettings.from_url(own_cluster.url), op_timeout=DEADLINE))
+    await link.start()
+    first = await asyncio.gather(*(timed(link, "GET", key) for key in KEYS))
+    await asyncio.sleep(len(own_cluster.nodes) * 2 * DEADLINE)
+    later = await asyncio.gather(*(timed(link, "GET", key) for key in KEYS))
+    for server in own_cluster.nodes:
+        server.resume()
+    await own_cluster_settled(own_cluster)
+
+    assert max(seconds for seconds, _ in first) < FIRST_CALL
+    assert max(seconds for seconds, _ in later) < DEADLINE / 2
+    assert {type(reply) for _, reply in (*first, *later)} == {Unavailable}
+    assert await writable(link, KEYS[0]) < 5
+    await link.close()
+
+
 async def test_first_servers_that_are_dead_do_not_matter(own_cluster: RedisCluster) -> None:
     """As long as one that was named is alive, all are found."""
     alive = own_cluster.url.removeprefix("redis+cluster://")
