@@ -11,7 +11,7 @@ from collections import deque
 from typing import Final
 
 # Tests may run in several processes at once: each has ports of its own.
-_PROCESSES = 16
+_PROCESSES = 4
 _PROCESS = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % _PROCESSES
 
 # Below the range that Linux and macOS hand to outgoing connections: a client that keeps trying a
