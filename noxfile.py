@@ -26,7 +26,10 @@ PYPROJECT = nox.project.load_toml("pyproject.toml")
 DIST = ROOT / "dist"
 CODE = ("asynccache", "tests", "examples", "noxfile.py")
 
-BENCH = ("aiocache>=0.12", "async-lru>=2.0", "cashews>=7.0")
+BENCH = (
+    *("aiocache>=0.12", "async-lru>=2.0", "cachebox>=5.0", "cachetools>=5.5", "cashews>=7.0"),
+    *("moka-py>=0.2", "theine>=2.0", "types-cachetools"),
+)
 REDIS_CLIENTS = ("coredis>=6.0", "valkey-glide>=2.0", "uvloop>=0.21")
 # mkdocs 2 drops plugins and themes; zensical, which follows it, does not yet fail on a docstring
 # that contradicts its signature.

@@ -26,6 +26,9 @@ MOST_BYTES: Final = 1 << 18
 MOST_EXTENSIONS: Final = 8
 """A call that is being answered may take this many times its deadline, and no longer."""
 
+SECOND_LOOK: Final = 4
+"""After the loop has stood still an answer has this part of a deadline to be read."""
+
 OnLost = Callable[["Multiplexer", Exception, list[Call], list[Call]], None]
 """Takes the multiplexer, the reason, the calls that were sent, and those that were not."""
 
@@ -79,6 +82,7 @@ class Multiplexer:
 
     __slots__ = (
         "_deadline",
+        "_excused",
         "_heard",
         "_is_congested",
         "_is_retired",
@@ -116,6 +120,7 @@ class Multiplexer:
         self._is_congested = False
         self._is_retired = False
         self._heard = self._loop.time()  # when silence began: the last bytes, or the first question
+        self._excused = -1.0  # the silence that was this loop's own, by when it began
         self._to_be_taken = 0  # bytes, when `_check` last looked
         self._timer: Handle | None = None
         self.has_answered = False
@@ -233,15 +238,16 @@ class Multiplexer:
             return
         now = self._loop.time()
         self._note_progress(now)
-        if now - due > self._deadline / 2:
+        if now - due > self._deadline / 2 and self._excused != self._heard:
             # This loop has stood still. What it has not read yet may be the very answer, and a
-            # timer may run before the sockets are looked at.
-            self._forgive(now)
-        elif self.pending and now - self._heard >= self._deadline:
+            # timer may run before the sockets are looked at: look again when they were.
+            self._excused = self._heard
+            self._watch(now + self._deadline / SECOND_LOOK)
+            return
+        if self.pending and now - self._heard >= self._deadline:
             self._break(Silent())
             return
-        else:
-            self._fail_overdue(now)
+        self._fail_overdue(now)
         if self.pending or self.unsent:
             self._watch(max(self._next_due(), now + self._deadline / 16))
 
@@ -252,11 +258,6 @@ class Multiplexer:
             self._heard = now
             for call in self.pending:
                 call.since = now
-
-    def _forgive(self, now: float) -> None:
-        self._heard = now
-        for call in (*self.pending, *self.unsent):
-            call.since = now
 
     def _fail_overdue(self, now: float) -> None:
         """Give up calls whose time is over while the connection lives: it is only slow."""

@@ -368,6 +368,7 @@ async def test_fifty_reconnects_leave_nothing_behind(
         other = await caches.start(own_redis.url)
         cache = await caches.start(proxy.url)
         await cache.get("warm")
+        await asyncio.sleep(0.05)  # until what that has started has ended
         connected = connections(own_redis)
         tasks = asyncio.all_tasks() - {each for each in asyncio.all_tasks() if is_proxys(each)}
 

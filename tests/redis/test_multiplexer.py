@@ -10,7 +10,13 @@ from hiredis import PushNotification
 from redis.exceptions import InvalidResponse
 
 from asynccache.redis.calls import Call
-from asynccache.redis.multiplexer import MOST_BYTES, MOST_EXTENSIONS, Multiplexer, Silent
+from asynccache.redis.multiplexer import (
+    MOST_BYTES,
+    MOST_EXTENSIONS,
+    SECOND_LOOK,
+    Multiplexer,
+    Silent,
+)
 from asynccache.redis.wire import Receiver
 
 DEADLINE = 1.0
@@ -357,17 +363,26 @@ def test_a_value_on_its_way_out_is_a_sign_of_life(bench: Bench) -> None:
 
 
 def test_a_loop_that_stood_still_blames_nobody(bench: Bench) -> None:
-    """What has come meanwhile was not read yet: there is one more deadline for it, and only one."""
+    """What has come meanwhile was not read yet: it is looked for once more, and only once."""
     outcome = bench.call()
     bench.loop.advance(3, blocked=True)
     assert (outcome.result, bench.lost) == (None, [])
-    bench.loop.advance(0.5)
     bench.reply(1)
     assert outcome.result == [1]
 
     bench.call()
     bench.loop.advance(3, blocked=True)
-    bench.loop.advance(1)
+    assert bench.lost == []
+    bench.loop.advance(DEADLINE / SECOND_LOOK)
+    assert [type(error) for error, _, _ in bench.lost] == [Silent]
+
+
+def test_a_loop_that_stands_still_again_and_again_is_no_excuse(bench: Bench) -> None:
+    """A dead server is noticed however busy the machine is."""
+    bench.call()
+    bench.loop.advance(2, blocked=True)
+    bench.loop.advance(2, blocked=True)
+
     assert [type(error) for error, _, _ in bench.lost] == [Silent]
 
 

@@ -13,6 +13,12 @@ from tests.support.ports import free_port
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
+async def accepted() -> None:
+    """Let connections that a server has taken at this moment come to whoever serves them."""
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
 class FaultProxy:
     """A proxy in front of a loopback port; an async context manager.
 
@@ -60,6 +66,7 @@ class FaultProxy:
         if self._server is not None:
             self._server.close()
             self._server = None
+        await accepted()
         await self.reset()
 
     async def reset(self) -> None:

@@ -9,6 +9,7 @@ from types import TracebackType
 
 import hiredis
 
+from tests.support.fault_proxy import accepted
 from tests.support.ports import free_port
 
 Answer = Callable[[list[bytes]], Awaitable[bytes | None]]
@@ -70,6 +71,7 @@ class ScriptedServer:
         traceback: TracebackType | None,
     ) -> None:
         self.refuse()
+        await accepted()
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()

@@ -52,6 +52,8 @@ def refuses(port: int, seconds: float = 10) -> bool:
             socket.create_connection(("127.0.0.1", port), timeout=1).close()
         except ConnectionRefusedError:
             return True
+        except ConnectionResetError:
+            pass  # it is going at this moment
         time.sleep(0.01)
     return False
 
