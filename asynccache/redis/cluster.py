@@ -12,6 +12,7 @@ import random
 from collections.abc import Coroutine, Sequence
 from contextvars import Context
 from dataclasses import replace
+from itertools import starmap
 from typing import Any, Final, Literal
 
 from redis.asyncio.connection import AbstractConnection
@@ -216,7 +217,10 @@ class ClusterLink:
         """Return who may tell the slots; those that answer, in no order, come first."""
         known = random.sample(sorted(self._primaries), len(self._primaries))
         known.sort(key=self._is_down)
-        first = [Address(self.settings.host, self.settings.port), *self.settings.nodes]
+        first = [
+            Address(self.settings.host, self.settings.port),
+            *starmap(Address, self.settings.nodes),
+        ]
         return list(dict.fromkeys([*known, *first]))
 
     def _is_down(self, address: Address) -> bool:

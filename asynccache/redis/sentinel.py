@@ -87,7 +87,7 @@ class SentinelDialer:
     def __init__(self, settings: RedisSettings) -> None:
         self._settings = settings
         self._name = str(settings.sentinel_master)
-        self._links = [self._link_to(address) for address in settings.sentinels]
+        self._links = [self._link_to(Address(*place)) for place in settings.sentinels]
         self._on_moved: Callable[[str], None] | None = None
         self._watching: asyncio.Task[None] | None = None
         self.master: Address | None = None

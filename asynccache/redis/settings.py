@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import starmap
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +39,10 @@ class RedisSettings:
         credential_provider: redis-py's, instead of username and password: it is asked for them
             whenever a connection is made.
         cluster: The servers are a Redis Cluster.
-        nodes: Further servers of the cluster, to be asked for the rest when the first is down.
-        sentinels: Who is asked where the master is; then host and port are not used.
+        nodes: Hosts and ports of further servers of the cluster, to be asked for the rest when the
+            first is down.
+        sentinels: Hosts and ports of those who are asked where the master is; then host and port
+            are not used.
         sentinel_master: The master's name, as the sentinels know it.
         sentinel_username: The ACL user at the sentinels, if not the default one.
         sentinel_password: Never shown.
@@ -74,8 +77,8 @@ class RedisSettings:
     tls_key_file: str | None = None
     credential_provider: CredentialProvider | None = field(default=None, repr=False)
     cluster: bool = False
-    nodes: tuple[Address, ...] = ()
-    sentinels: tuple[Address, ...] = ()
+    nodes: Sequence[tuple[str, int]] = ()
+    sentinels: Sequence[tuple[str, int]] = ()
     sentinel_master: str | None = None
     sentinel_username: str | None = None
     sentinel_password: str | None = field(default=None, repr=False)
@@ -180,7 +183,8 @@ class RedisSettings:
     def address(self) -> str:
         """Where the server is, for people: without credentials."""
         if self.sentinels:
-            return f"{self.sentinel_master} ({', '.join(map(str, self.sentinels))})"
+            sentinels = ", ".join(map(str, starmap(Address, self.sentinels)))
+            return f"{self.sentinel_master} ({sentinels})"
         return self.unix_socket or str(Address(self.host, self.port))
 
     @classmethod

@@ -153,7 +153,7 @@ def test_sentinels_are_spoken_to_as_the_client_speaks_to_them(
     """Not as to the master: either may have TLS without the other."""
     sentinel = Sentinel([("s", 26379)], **theirs)  # type: ignore[no-untyped-call]  # as above
     settings = RedisSettings.from_client(sentinel.master_for("mymaster"))
-    asked = sentinel_settings(settings, settings.sentinels[0])
+    asked = sentinel_settings(settings, Address(*settings.sentinels[0]))
 
     assert (type(make_connection(settings)), type(make_connection(asked))) == kinds
 
@@ -171,7 +171,7 @@ def test_sentinels_are_given_their_own_certificates_and_credentials() -> None:
         db=2,
     )
     settings = RedisSettings.from_client(sentinel.master_for("mymaster"))
-    place = settings.sentinels[1]
+    place = Address(*settings.sentinels[1])
     connection = make_connection(sentinel_settings(settings, place), place)
 
     assert isinstance(connection, SSLConnection)

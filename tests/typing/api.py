@@ -193,6 +193,9 @@ def making(clock: ManualClock, client: Redis) -> None:
     Cache(namespace=1)  # type: ignore[arg-type]
     Policy(ttl="60")  # type: ignore[arg-type]
     Policy(60)  # type: ignore[call-arg, misc, unused-ignore]
+    RedisSettings(cluster=True, host="a", nodes=[("b", 7000), ("c", 7000)])
+    RedisSettings(sentinels=(("s", 26379),), sentinel_master="mymaster")
+    RedisSettings(cluster=True, nodes=["b:7000"])  # type: ignore[list-item]  # host and port
     cached(Cache(), "{number}")(synchronous)  # type: ignore[arg-type]
 
 
