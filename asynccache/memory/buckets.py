@@ -1,8 +1,8 @@
-"""Which entries expire when: a list for each second, and a heap of the seconds.
+"""Which entries expire when: a queue for each second, and a heap of the seconds.
 
 To add an entry is an append. One that gets a longer life stays where it is until its old second is
 due, and is put into another bucket then, so that renewing is free. An entry is in one bucket at
-most; one that has left stays in its list until that is due, or until half of the list has left.
+most; one that has left stays in its queue until that is due, or until half of the queue has left.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from math import ceil, inf
 from typing import Final
 
 from asynccache.memory.entry import NOWHERE, Entry
+from asynccache.memory.fifo import SMALL_CHUNK, Fifo
 
 LATEST: Final = float(1 << 60)
 """Seconds past which a moment counts as never."""
@@ -27,7 +28,7 @@ class _Bucket:
     __slots__ = ("entries", "left")
 
     def __init__(self) -> None:
-        self.entries: list[Entry] = []
+        self.entries = Fifo(chunk=SMALL_CHUNK)
         self.left = 0  # of them, those that have left the cache
 
 
@@ -62,7 +63,8 @@ class Buckets:
         bucket.left += 1
         if bucket.left > _FEWEST_TO_SIFT and 2 * bucket.left > len(bucket.entries):
             # Else whatever is overwritten a thousand times would be kept a thousand times.
-            bucket.entries = [each for each in bucket.entries if each.queue != NOWHERE]
+            here = [each for each in bucket.entries if each.queue != NOWHERE]
+            bucket.entries = Fifo(here, SMALL_CHUNK)
             bucket.left = 0
 
     def sweep(
@@ -83,7 +85,7 @@ class Buckets:
             second = self._seconds[0]
             entries = self._buckets[second].entries
             while entries:
-                entry = entries.pop()
+                entry = entries.popleft()
                 if entry.queue != NOWHERE and entry.due == second:
                     if now >= entry.hard:
                         entry.due = -1
@@ -97,8 +99,8 @@ class Buckets:
             del self._buckets[second]
         return False
 
-    def drain(self) -> list[list[Entry]]:
-        """Take everything out at once; return the lists."""
+    def drain(self) -> list[Fifo]:
+        """Take everything out at once; return what was in the buckets."""
         drained = [bucket.entries for bucket in self._buckets.values()]
         self._buckets, self._seconds = {}, []
         return drained

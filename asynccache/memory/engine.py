@@ -46,6 +46,7 @@ class MemoryEngine:
             an estimate of their bytes where there is ``max_bytes``, else 1.
         on_removal: Is told the key, value and cause of each removal, from `drain_removals`.
         hooks: Shared with other engines; None: its own.
+        buckets: Shared with other engines, which are cleared together; None: its own.
 
     Raises:
         ArgumentTypeError: An argument has the wrong type.
@@ -91,6 +92,7 @@ class MemoryEngine:
         on_removal: RemovalListener | None = None,
         *,
         hooks: Hooks | None = None,
+        buckets: Buckets | None = None,
     ) -> None:
         self._max_entries = positive_int(max_entries, "max_entries")
         self._max_bytes = None if max_bytes is None else positive_int(max_bytes, "max_bytes")
@@ -106,7 +108,7 @@ class MemoryEngine:
         self._on_removal = on_removal
         self._removals: deque[tuple[str, Any, RemovalCause]] = deque()
         self._queues = Queues(self._max_entries)
-        self._buckets = Buckets()
+        self._buckets = Buckets() if buckets is None else buckets
         self._graveyard = Graveyard()
         self._is_overweight = False
         self._weight = 0
@@ -191,7 +193,7 @@ class MemoryEngine:
         self.hooks.on_epoch(self.epoch)
         self._weight = 0
         self._is_overweight = False
-        self._graveyard.add([*self._queues.drain(), *self._buckets.drain()])
+        self._graveyard.add(self._queues.drain(), self._buckets.drain())
         left = FREED_AT_ONCE
 
         def is_over() -> bool:
@@ -205,6 +207,10 @@ class MemoryEngine:
 
     # What is done between other things.
 
+    def expire(self, entry: Entry) -> None:
+        """Remove an entry that has expired."""
+        self._remove(entry, RemovalCause.EXPIRED)
+
     def sweep(self, now: float, is_over: Callable[[], bool]) -> bool:
         """Remove what has expired, as long as there is time; tell whether something is left.
 
@@ -212,7 +218,7 @@ class MemoryEngine:
             now: The present moment.
             is_over: Is asked now and then whether to stop.
         """
-        return self._buckets.sweep(now, self._expire, is_over)
+        return self._buckets.sweep(now, self.expire, is_over)
 
     def work(self, now: float, is_over: Callable[[], bool]) -> bool:
         """Free what was cleared and make room that is still missing; see `sweep`."""
@@ -279,9 +285,6 @@ class MemoryEngine:
         self._queues.remove(entry, remember=cause is not RemovalCause.REPLACED)
         self._left(entry, cause)
 
-    def _expire(self, entry: Entry) -> None:
-        self._remove(entry, RemovalCause.EXPIRED)
-
     def _left(self, entry: Entry, cause: RemovalCause) -> None:
         """Forget an entry that is in no queue any more."""
         self._weight -= entry.weight
@@ -301,7 +304,7 @@ class MemoryEngine:
             del self.entries[entry.key]
         self._past_hits += entry.hits
         self._note(entry, cause)
-        # Deques and buckets hold the entry for a while yet; what it has held is free.
+        # Queues and buckets hold the entry for a while yet; what it has held is free.
         entry.value = None
 
     def _note(self, entry: Entry, cause: RemovalCause) -> None:

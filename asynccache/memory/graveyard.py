@@ -11,19 +11,27 @@ from collections.abc import Callable, Iterable
 
 from asynccache.memory.buckets import CHECK_EVERY
 from asynccache.memory.entry import NOWHERE, Entry
+from asynccache.memory.fifo import Fifo
 
 
 class Graveyard:
     """Entries that are to be freed."""
 
-    __slots__ = ("_rows",)
+    __slots__ = ("_entries", "_references")
 
     def __init__(self) -> None:
-        self._rows: deque[deque[Entry] | list[Entry]] = deque()
+        self._entries: deque[Fifo] = deque()
+        self._references: deque[Fifo] = deque()
 
-    def add(self, rows: Iterable[deque[Entry] | list[Entry]]) -> None:
-        """Take what was cleared; an entry may be in several rows, or have left on its own."""
-        self._rows.extend(row for row in rows if row)
+    def add(self, entries: Iterable[Fifo], references: Iterable[Fifo]) -> None:
+        """Take what was cleared.
+
+        Args:
+            entries: Each entry once; some may have left on their own.
+            references: What else has held them, to be freed after them.
+        """
+        self._entries.extend(row for row in entries if row)
+        self._references.extend(row for row in references if row)
 
     def work(self, bury: Callable[[Entry], None], is_over: Callable[[], bool]) -> bool:
         """Free entries as long as there is time.
@@ -36,18 +44,18 @@ class Graveyard:
             Whether some are left.
         """
         since_check = 0
-        while self._rows:
-            row = self._rows[0]
-            take = row.popleft if isinstance(row, deque) else row.pop
-            while row:
-                entry = take()
-                if entry.queue != NOWHERE:
-                    bury(entry)
-                since_check += 1
-                if since_check % CHECK_EVERY == 0 and is_over():
-                    return True
-            self._rows.popleft()
+        for rows, is_buried in ((self._entries, True), (self._references, False)):
+            while rows:
+                row = rows[0]
+                while row:
+                    entry = row.popleft()
+                    if is_buried and entry.queue != NOWHERE:
+                        bury(entry)
+                    since_check += 1
+                    if since_check % CHECK_EVERY == 0 and is_over():
+                        return True
+                rows.popleft()
         return False
 
     def __len__(self) -> int:
-        return sum(map(len, self._rows))
+        return sum(map(len, self._entries))

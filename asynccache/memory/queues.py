@@ -6,16 +6,16 @@ to the front moves to the main queue, the others leave and are remembered by the
 comes back soon enters the main queue at once. In the main queue whoever was read goes round again,
 up to three times. So a scan passes through the small queue and leaves the rest alone.
 
-A hit adds to the entry's count and moves nothing. An entry that was deleted stays in its deque,
+A hit adds to the entry's count and moves nothing. An entry that was deleted stays in its queue,
 marked, until it comes to the front or until the marked ones are as many as the others.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from typing import Final
 
 from asynccache.memory.entry import MAIN, NOWHERE, SMALL, Entry
+from asynccache.memory.fifo import Fifo
 from asynccache.memory.ghost import Ghost
 
 MOST_MOVES: Final = 64
@@ -44,10 +44,10 @@ class Queues:
     __slots__ = ("_dead", "_ghost", "_live", "_main", "_small", "small_count", "small_weight")
 
     def __init__(self, capacity: int) -> None:
-        self._small: deque[Entry] = deque()
-        self._main: deque[Entry] = deque()
+        self._small = Fifo()
+        self._main = Fifo()
         self._ghost = Ghost(capacity)
-        self._dead = 0  # entries in the deques that are in no queue any more
+        self._dead = 0  # entries in the two that are in no queue any more
         self._live = 0
         self.small_count = 0
         self.small_weight = 0
@@ -86,8 +86,8 @@ class Queues:
         self._live -= 1
         self._dead += 1
         if self._dead > _FEWEST_DEAD and self._dead > self._live:
-            self._small = deque(each for each in self._small if each.queue == SMALL)
-            self._main = deque(each for each in self._main if each.queue == MAIN)
+            self._small = Fifo(each for each in self._small if each.queue == SMALL)
+            self._main = Fifo(each for each in self._main if each.queue == MAIN)
             self._dead = 0
 
     def victim(self, now: float, *, small_is_full: bool) -> Entry | None:
@@ -117,7 +117,7 @@ class Queues:
             return entry
         return None
 
-    def _pop(self, queue: deque[Entry]) -> Entry | None:
+    def _pop(self, queue: Fifo) -> Entry | None:
         entry = queue.popleft()
         if entry.queue == NOWHERE:
             self._dead -= 1
@@ -141,10 +141,10 @@ class Queues:
         self._main.append(entry)
         return True
 
-    def drain(self) -> list[deque[Entry]]:
-        """Take everything out at once; return the deques, with what is marked in them."""
+    def drain(self) -> list[Fifo]:
+        """Take everything out at once; return the queues, with what is marked in them."""
         drained = [self._small, self._main]
-        self._small, self._main = deque(), deque()
+        self._small, self._main = Fifo(), Fifo()
         self._dead = self._live = self.small_count = self.small_weight = 0
         return drained
 

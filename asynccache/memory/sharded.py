@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Final, Protocol, TypeAlias
 
 from asynccache.core.arguments import positive_int
+from asynccache.memory.buckets import Buckets
 from asynccache.memory.engine import MemoryEngine, RemovalListener
 from asynccache.memory.entry import Entry
 from asynccache.memory.hooks import Hooks
@@ -42,7 +43,7 @@ class ShardedEngine:
     """
 
     __slots__ = (
-        *("_max_bytes", "_max_entries", "_shards"),
+        *("_buckets", "_max_bytes", "_max_entries", "_shards"),
         *("entries", "entry_type", "epoch", "floor", "hooks"),
     )
 
@@ -58,8 +59,11 @@ class ShardedEngine:
         entries = max(self._max_entries // SHARDS, 1)
         weight = None if self._max_bytes is None else max(self._max_bytes // SHARDS, 1)
         self.hooks = Hooks()
+        self._buckets = Buckets()  # one set: sixteen would be mostly empty
         self._shards = [
-            MemoryEngine(entries, weight, weigher, on_removal, hooks=self.hooks)
+            MemoryEngine(
+                *(entries, weight, weigher, on_removal), hooks=self.hooks, buckets=self._buckets
+            )
             for _ in range(SHARDS)
         ]
         self.entries = _Divided([shard.entries for shard in self._shards])
@@ -96,7 +100,7 @@ class ShardedEngine:
 
     def sweep(self, now: float, is_over: Callable[[], bool]) -> bool:
         """See `MemoryEngine.sweep`."""
-        return any(shard.sweep(now, is_over) for shard in self._shards)
+        return self._buckets.sweep(now, self._expire, is_over)
 
     def work(self, now: float, is_over: Callable[[], bool]) -> bool:
         """See `MemoryEngine.work`."""
@@ -105,7 +109,7 @@ class ShardedEngine:
     @property
     def next_due(self) -> float:
         """See `MemoryEngine.next_due`."""
-        return min(shard.next_due for shard in self._shards)
+        return self._buckets.next_due
 
     def drain_removals(self) -> None:
         """See `MemoryEngine.drain_removals`."""
@@ -115,6 +119,9 @@ class ShardedEngine:
     def statistics(self) -> MemoryStatistics:
         """See `MemoryEngine.statistics`."""
         return MemoryStatistics.sum(shard.statistics() for shard in self._shards)
+
+    def _expire(self, entry: Entry) -> None:
+        self._shard(entry.key).expire(entry)
 
     def _shard(self, key: str) -> MemoryEngine:
         return self._shards[hash(key) % SHARDS]

@@ -138,9 +138,9 @@ def _resident() -> int:
 
 
 def _full_collection() -> float:
-    """Return the ms of a full collection, of the thread's own time, the shortest of three."""
+    """Return the ms of a full collection, of the thread's own time, the shortest of five."""
     times = []
-    for _ in range(3):
+    for _ in range(5):
         start = time.thread_time()
         gc.collect()
         times.append(time.thread_time() - start)
@@ -152,14 +152,15 @@ def _figures(name: str, entries: int) -> dict[str, float]:
     gc.disable()  # filling would be slow, and is not what is measured
     before = _resident()
     cache = CANDIDATES[name](entries)
+    own = _full_collection()  # of everything else that is in this process
     for number in range(entries):
         cache.put(number)
     size = (_resident() - before) / entries
-    fresh = _full_collection()
+    fresh = _full_collection() - own
     churned = int(entries * CHURN)
     for number in range(entries, entries + churned):
         cache.put(number)
-    after_churn = _full_collection()
+    after_churn = _full_collection() - own
     gc.freeze()
     frozen = _full_collection()
     for number in range(entries + churned, entries + 2 * churned):

@@ -13,10 +13,16 @@ from tests.support.ports import free_port
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
-async def accepted() -> None:
-    """Let connections that a server has taken at this moment come to whoever serves them."""
+async def stop_serving(server: asyncio.Server) -> None:
+    """Take no new connection any more; those that are taken at this moment are served still.
+
+    CPython up to 3.12.1 loses a connection that is taken while its server is closed (gh-109564).
+    """
+    for listening in server.sockets:
+        asyncio.get_running_loop().remove_reader(listening.fileno())
     for _ in range(5):
         await asyncio.sleep(0)
+    server.close()
 
 
 class FaultProxy:
@@ -64,9 +70,8 @@ class FaultProxy:
     async def cut(self) -> None:
         """Reset every connection (RST) and refuse new ones."""
         if self._server is not None:
-            self._server.close()
-            self._server = None
-        await accepted()
+            server, self._server = self._server, None
+            await stop_serving(server)
         await self.reset()
 
     async def reset(self) -> None:

@@ -9,7 +9,7 @@ from types import TracebackType
 
 import hiredis
 
-from tests.support.fault_proxy import accepted
+from tests.support.fault_proxy import stop_serving
 from tests.support.ports import free_port
 
 Answer = Callable[[list[bytes]], Awaitable[bytes | None]]
@@ -70,8 +70,8 @@ class ScriptedServer:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self.refuse()
-        await accepted()
+        if self._server is not None:
+            await stop_serving(self._server)
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
