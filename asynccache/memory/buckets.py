@@ -20,7 +20,7 @@ LATEST: Final = float(1 << 60)
 
 _FEWEST_TO_SIFT: Final = 64
 
-CHECK_EVERY: Final = 32
+CHECK_EVERY: Final = 8
 """Entries between two looks at the clock."""
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final, TypeAlias
 
 from asynccache.core.arguments import checked_callable, positive_int
-from asynccache.memory.buckets import Buckets
+from asynccache.memory.buckets import CHECK_EVERY, Buckets
 from asynccache.memory.entry import NOWHERE, Entry, RemovalCause
 from asynccache.memory.graveyard import Graveyard
 from asynccache.memory.hooks import Hooks
@@ -187,6 +187,13 @@ class MemoryEngine:
 
         It takes no longer for a million entries: they are not served any more, and freed later.
         """
+        count = self.bury_all()
+        if self._graveyard.work(self._bury, some_work()):
+            self.hooks.on_work()
+        return count
+
+    def bury_all(self) -> int:
+        """Do what `clear` does, and leave the freeing to `work`."""
         count = len(self)
         self.epoch += EPOCH_STEP
         self.floor = self.epoch
@@ -194,15 +201,6 @@ class MemoryEngine:
         self._weight = 0
         self._is_overweight = False
         self._graveyard.add(self._queues.drain(), self._buckets.drain())
-        left = FREED_AT_ONCE
-
-        def is_over() -> bool:
-            nonlocal left
-            left -= 32
-            return left <= 0
-
-        if self._graveyard.work(self._bury, is_over):
-            self.hooks.on_work()
         return count
 
     # What is done between other things.
@@ -313,6 +311,18 @@ class MemoryEngine:
         if not self._removals:
             self.hooks.on_pending()
         self._removals.append((entry.key, entry.value, cause))
+
+
+def some_work() -> Callable[[], bool]:
+    """Return what stops the freeing of entries when some have been freed."""
+    left = FREED_AT_ONCE
+
+    def is_over() -> bool:
+        nonlocal left
+        left -= CHECK_EVERY
+        return left <= 0
+
+    return is_over
 
 
 def _cause_of(entry: Entry, now: float) -> RemovalCause:

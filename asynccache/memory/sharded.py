@@ -12,7 +12,7 @@ from typing import Final, Protocol, TypeAlias
 
 from asynccache.core.arguments import positive_int
 from asynccache.memory.buckets import Buckets
-from asynccache.memory.engine import MemoryEngine, RemovalListener
+from asynccache.memory.engine import MemoryEngine, RemovalListener, some_work
 from asynccache.memory.entry import Entry
 from asynccache.memory.hooks import Hooks
 from asynccache.memory.statistics import MemoryStatistics
@@ -93,9 +93,11 @@ class ShardedEngine:
 
     def clear(self) -> int:
         """See `MemoryEngine.clear`."""
-        count = sum(shard.clear() for shard in self._shards)
+        count = sum(shard.bury_all() for shard in self._shards)
         self.epoch = self._shards[0].epoch
         self.floor = self._shards[0].floor
+        if self.work(0.0, some_work()):
+            self.hooks.on_work()
         return count
 
     def sweep(self, now: float, is_over: Callable[[], bool]) -> bool:

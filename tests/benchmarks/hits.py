@@ -60,7 +60,7 @@ def asynccache_gets(cache: Cache) -> Burst:
     """Return the burst of ``await cache.get(key)``."""
 
     async def gets(calls: int) -> None:
-        await cache.set("key", "value")
+        await cache.get_or_load("key", load_scalar)
         for _ in repeat(None, calls):
             await cache.get("key")
 
@@ -71,7 +71,7 @@ def asynccache_peeks(cache: Cache) -> Burst:
     """Return the burst of ``cache.peek(key)``, which awaits nothing."""
 
     async def peeks(calls: int) -> None:
-        await cache.set("key", "value")
+        await cache.get_or_load("key", load_scalar)
         for _ in repeat(None, calls):
             cache.peek("key")
 
