@@ -103,4 +103,6 @@ def _slices(engine: Engine) -> float:
         ends_at = time.perf_counter() + SLICE
         is_left = engine.sweep(10_000.0, is_over)
         times.append((time.thread_time() - start) * 1_000)
-    return statistics.quantiles(times, n=100, method="inclusive")[98] if len(times) > 1 else times[0]
+    return (
+        statistics.quantiles(times, n=100, method="inclusive")[98] if len(times) > 1 else times[0]
+    )
