@@ -11,12 +11,13 @@ from asynccache.memory.entry import RemovalCause
 from asynccache.redis.settings import RedisSettings
 
 # Ways to use it.
+from asynccache.context import LoadContext, load_context
 from asynccache.decorator import BoundCachedFunction, CachedFunction, cached
 from asynccache.region import Region
 from asynccache.starlette import cache_of, combine_lifespans, get_cache, named_cache
 
 # What it answers.
-from asynccache.results import WriteResult
+from asynccache.results import LoadResult, WriteResult
 from asynccache.statistics import Statistics
 from asynccache.types import MISSING, Missing
 
@@ -30,6 +31,7 @@ from asynccache.errors import (
     InvalidArgument,
     LoadCancelled,
     LoadTimeout,
+    NotAcknowledged,
     NotStarted,
     NotWired,
     RecursiveLoad,
@@ -55,10 +57,13 @@ __all__ = [
     "EncodeError",
     "InvalidArgument",
     "LoadCancelled",
+    "LoadContext",
+    "LoadResult",
     "LoadTimeout",
     "ManualClock",
     "Missing",
     "MsgpackCodec",
+    "NotAcknowledged",
     "NotStarted",
     "NotWired",
     "Policy",
@@ -77,5 +82,6 @@ __all__ = [
     "cached",
     "combine_lifespans",
     "get_cache",
+    "load_context",
     "named_cache",
 ]

@@ -9,24 +9,26 @@ from asynccache.core.arguments import (
     LONGEST_SECONDS,
     checked_callable,
     checked_key,
+    checked_keys,
+    checked_tags,
     seconds,
     wrong_type,
 )
-from asynccache.core.pattern import Pattern
 from asynccache.core.policy import Policy
-from asynccache.errors import DecodeError, InvalidArgument
-from asynccache.lifecycle import Lifecycle
+from asynccache.errors import DecodeError
+from asynccache.levels.first import Held
 from asynccache.region import Region
-from asynccache.results import WriteResult
+from asynccache.results import LoadResult
 from asynccache.statistics import Statistics
 from asynccache.types import MISSING, Duration, Missing
+from asynccache.writing import Writing
 
 T = TypeVar("T")
 D = TypeVar("D")
 K = TypeVar("K")
 
 
-class Cache(Lifecycle):
+class Cache(Writing):
     """A two-level cache: in the process, and in Redis, shared by every process.
 
     One cache belongs to one event loop and one process, and runs from ``async with cache`` (or
@@ -47,6 +49,9 @@ class Cache(Lifecycle):
         on_removal: Is told the key, kept value and cause when an entry leaves the process.
         max_staleness: How long at most this process may serve a value after another process has
             invalidated it, whatever happens to the network between them; at least 0.1 s.
+        max_concurrent_loads: How many loads may run at once in this process; the others wait.
+            Without Redis every process loads for itself, and the source has to bear that. None: no
+            limit.
         shutdown_timeout: How long ``close`` waits for loads, and again for what is unsaid to Redis.
         secret: Authenticates the records in Redis: without it nobody can write one that is
             believed. At least 16 bytes; the same in every process.
@@ -65,13 +70,15 @@ class Cache(Lifecycle):
         loader: Callable[[], Awaitable[T]],
         ttl: Duration | None = None,
         policy: Policy | None = None,
+        tags: Iterable[str] = (),
     ) -> T:
         """Return a key's value, from this process, from Redis, or from its loader.
 
         However many callers ask for one key at once, the loader runs once in this process, and
         once in the fleet while Redis can be asked. It runs in a task of the cache's own, which
         does not see the caller's context variables. No failure of Redis is raised.
-        A value that this process holds is returned without a look at ``loader`` and ``policy``.
+        A value that this process holds is returned without a look at the arguments after it.
+        What a loader can learn and say about its own load: see `load_context`.
 
         Args:
             key: The key: 1 to 8,192 characters.
@@ -79,6 +86,7 @@ class Cache(Lifecycle):
             ttl: How long the value is fresh, instead of the policy's. Give it by name: that it need
                 not be is for speed.
             policy: How the value is kept and loaded, instead of the cache's.
+            tags: What `invalidate_tags` reaches the value by, once it is loaded: up to 32 str.
 
         Raises:
             ArgumentTypeError: An argument has the wrong type.
@@ -113,9 +121,36 @@ class Cache(Lifecycle):
                         return decoded
             value: T | Missing = self._held(key)
             if not isinstance(value, Missing):
+                if entry.eager <= self._now():
+                    resolved = self.resolve_policy(policy, ttl)
+                    self._refresh_soon(key, loader, resolved, registered=False, tags=tags)
                 return value
-        loaded: T = await self._load(key, loader, self.resolve_policy(policy, ttl))
+        loaded: T = await self._load(key, loader, self.resolve_policy(policy, ttl), tags=tags)
         return loaded
+
+    async def get_or_load_result(
+        self,
+        key: str,
+        loader: Callable[[], Awaitable[T]],
+        ttl: Duration | None = None,
+        policy: Policy | None = None,
+        tags: Iterable[str] = (),
+    ) -> LoadResult[T]:
+        """Return a key's value and where it came from, how old it is, and whether it is stale.
+
+        See `get_or_load` for the arguments and what is raised.
+        """
+        resolved = self.resolve_policy(policy, ttl)
+        entry = None if self._runtime is None else self._runtime.first.servable(checked_key(key))
+        value = MISSING if entry is None else self._held(key)
+        if entry is not None and value is not MISSING:
+            now = self._now()
+            if entry.eager <= now:
+                self._refresh_soon(key, loader, resolved, registered=False, tags=tags)
+            return LoadResult(value, "L1", False, max(0.0, now - entry.born))
+        held = await self._flight_of(key, loader, resolved, tags=tags)
+        taken: T = held.take(self._decode)
+        return LoadResult(taken, held.level, held.stale, held.age)
 
     @overload
     async def get(self, key: str, *, policy: Policy | None = None) -> Any | Missing: ...
@@ -190,7 +225,7 @@ class Cache(Lifecycle):
             policy: How values found in Redis are kept in this process, instead of the cache's.
         """
         resolved = self.resolve_policy(policy, None)
-        return await self._running().reader.get(_checked_keys(keys), resolved)
+        return await self._running().reader.get(checked_keys(keys), resolved)
 
     async def get_or_load_many(
         self,
@@ -199,6 +234,7 @@ class Cache(Lifecycle):
         *,
         ttl: Duration | None = None,
         policy: Policy | None = None,
+        tags: Iterable[str] = (),
     ) -> dict[str, T]:
         """Return the values of some keys, loading all that are missing with one call.
 
@@ -208,6 +244,7 @@ class Cache(Lifecycle):
                 out is left out of the result, and nothing is stored for it; others are ignored.
             ttl: How long loaded values are fresh, instead of the policy's.
             policy: How values are kept and loaded, instead of the cache's.
+            tags: What all of the loaded values are tagged with.
 
         Raises:
             Exception: See `get_or_load`.
@@ -215,7 +252,11 @@ class Cache(Lifecycle):
         checked_callable(load_missing, "load_missing", "a function of a list of keys")
         resolved = self.resolve_policy(policy, ttl)
         return await self._running().reader.load_many(
-            _checked_keys(keys), load_missing, resolved, registered=False
+            checked_keys(keys),
+            load_missing,
+            resolved,
+            registered=False,
+            tags=checked_tags(tags),
         )
 
     async def refresh(
@@ -225,6 +266,7 @@ class Cache(Lifecycle):
         *,
         ttl: Duration | None = None,
         policy: Policy | None = None,
+        tags: Iterable[str] = (),
     ) -> T:
         """Load a key's value anew and replace it in every process; readers keep the old one so far.
 
@@ -233,160 +275,15 @@ class Cache(Lifecycle):
             loader: See `get_or_load`.
             ttl: See `get_or_load`.
             policy: See `get_or_load`.
+            tags: See `get_or_load`.
 
         Raises:
             Exception: See `get_or_load`.
         """
-        refreshed: T = await self._load(key, loader, self.resolve_policy(policy, ttl), refresh=True)
+        refreshed: T = await self._load(
+            key, loader, self.resolve_policy(policy, ttl), refresh=True, tags=tags
+        )
         return refreshed
-
-    # Writing.
-
-    async def set(
-        self, key: str, value: Any, *, ttl: Duration | None = None, policy: Policy | None = None
-    ) -> WriteResult:
-        """Store a value; a load that began earlier never overwrites it.
-
-        Of two processes that set one key at once, the one that Redis hears last wins. Where the
-        value has a source, `delete` after changing the source is the safer form.
-
-        Args:
-            key: The key.
-            value: The value.
-            ttl: How long it is fresh, instead of the policy's.
-            policy: How it is kept, instead of the cache's.
-
-        Raises:
-            EncodeError: The value has a type that the codec does not know; nothing was stored.
-        """
-        return await self._running().writer.put(
-            {checked_key(key): value}, self.resolve_policy(policy, ttl)
-        )
-
-    async def set_many(
-        self,
-        values: Mapping[str, Any],
-        *,
-        ttl: Duration | None = None,
-        policy: Policy | None = None,
-    ) -> WriteResult:
-        """Store several values in one round trip. See `set`."""
-        if not isinstance(values, Mapping):
-            raise wrong_type("values", values, "a mapping of keys to values")
-        for key in values:
-            checked_key(key, "values")
-        return await self._running().writer.put(values, self.resolve_policy(policy, ttl))
-
-    async def add(
-        self, key: str, value: Any, *, ttl: Duration | None = None, policy: Policy | None = None
-    ) -> bool:
-        """Store a value unless the key has one; tell whether it was stored.
-
-        Of any number of callers in the fleet, one is told True.
-
-        Args:
-            key: The key.
-            value: The value.
-            ttl: How long it is fresh, instead of the policy's.
-            policy: How it is kept, instead of the cache's.
-
-        Raises:
-            EncodeError: The value has a type that the codec does not know.
-            Unavailable: Redis could not be asked: nobody can tell.
-        """
-        return await self._running().writer.add(
-            checked_key(key), value, self.resolve_policy(policy, ttl)
-        )
-
-    async def incr(
-        self,
-        key: str,
-        amount: int = 1,
-        *,
-        ttl: Duration | None = None,
-        policy: Policy | None = None,
-    ) -> int:
-        """Add to a number, atomically in the fleet, and return the new one.
-
-        Args:
-            key: The key; without a value it counts from 0.
-            amount: What to add; negative to count down.
-            ttl: How long a counter that this call makes lives, instead of the policy's; a counter
-                that is there keeps its lifetime.
-            policy: How a new counter is kept, instead of the cache's.
-
-        Raises:
-            InvalidArgument: The key holds something else, or the count would leave 64 bits.
-            Unavailable: Redis could not be asked; the amount may have been added all the same.
-        """
-        if isinstance(amount, bool) or not isinstance(amount, int):
-            raise wrong_type("amount", amount, "a whole number")
-        if not -(2**63) <= amount < 2**63:
-            raise InvalidArgument("amount", "must fit into 64 bits")
-        return await self._running().writer.increment(
-            checked_key(key), amount, self.resolve_policy(policy, ttl)
-        )
-
-    async def touch(
-        self, key: str, *, ttl: Duration | None = None, policy: Policy | None = None
-    ) -> WriteResult:
-        """Give a fresh value a new lifetime from now.
-
-        Args:
-            key: The key.
-            ttl: The new lifetime, instead of the policy's.
-            policy: Gives the new lifetime, instead of the cache's.
-
-        Returns:
-            ``affected`` is 0 when there was no fresh value.
-        """
-        return await self._running().writer.touch(
-            checked_key(key), self.resolve_policy(policy, ttl)
-        )
-
-    # Invalidating.
-
-    async def delete(self, key: str) -> WriteResult:
-        """Remove a value everywhere; loads that are running will not bring it back.
-
-        Whatever the result says, no read that begins later in this process returns the old value.
-        """
-        return await self._running().writer.forget([checked_key(key)])
-
-    async def delete_many(self, keys: Iterable[str]) -> WriteResult:
-        """Remove several values in one round trip. See `delete`."""
-        checked = _checked_keys(keys)
-        if not checked:
-            return WriteResult(acknowledged=True, affected=0)
-        return await self._running().writer.forget(checked)
-
-    async def expire(self, key: str) -> WriteResult:
-        """End a value's freshness everywhere, but let it stand in for a failing loader.
-
-        The value may do so for what its policy's ``grace`` was when it was stored. Without grace
-        this is `delete`.
-        """
-        return await self._running().writer.expire([checked_key(key)])
-
-    async def invalidate_pattern(self, pattern: str) -> WriteResult:
-        """Remove the values of all keys that match a Redis glob, such as ``user:list:*``.
-
-        It visits every key of the Redis database with SCAN, some milliseconds of the server's time
-        for each ten thousand, four times over.
-
-        Args:
-            pattern: ``*``, ``?``, ``[abc]``, ``[^a]``, ``[a-z]``, and ``\\`` before a character
-                that is meant literally.
-
-        Raises:
-            ArgumentTypeError: It is not a str.
-            InvalidArgument: It is empty, too long, or ends inside a character class.
-        """
-        return await self._running().writer.forget_matching(Pattern(pattern))
-
-    async def clear(self) -> WriteResult:
-        """Remove every value of the namespace, everywhere."""
-        return await self._running().writer.forget_all()
 
     # Everything else.
 
@@ -398,6 +295,7 @@ class Cache(Lifecycle):
         loader: Callable[[K], Awaitable[T]] | None = None,
         ttl: Duration | None = None,
         policy: Policy | None = None,
+        tags: Iterable[str] | Callable[[K], Iterable[str]] = (),
     ) -> Region[K, T]:
         """Return a typed view of the keys that begin with a prefix.
 
@@ -408,8 +306,14 @@ class Cache(Lifecycle):
             loader: Loads the value of an id; it is registered: its loads outlive their callers.
             ttl: How long values are fresh, instead of the policy's.
             policy: How values are kept and loaded, instead of the cache's.
+            tags: What every value is tagged with, or a function that says so of an id.
         """
-        return Region(self, prefix, type_, loader=loader, policy=self.resolve_policy(policy, ttl))
+        return Region(
+            *(self, prefix, type_),
+            loader=loader,
+            policy=self.resolve_policy(policy, ttl),
+            tags=tags,
+        )
 
     def statistics(self) -> Statistics:
         """Return what the cache has done since it was last started.
@@ -430,12 +334,31 @@ class Cache(Lifecycle):
         policy: Policy,
         *,
         refresh: bool = False,
+        tags: Iterable[str] = (),
     ) -> Any:
         """Return the value of a key, loading it with a loader that outlives the call."""
         value = MISSING if refresh else self._held(key)
         if value is not MISSING:
+            if policy.eager is not None:
+                self._refresh_soon(key, loader, policy, registered=True, tags=tags)
             return value
-        return await self._load(key, loader, policy, registered=True, refresh=refresh)
+        return await self._load(key, loader, policy, registered=True, refresh=refresh, tags=tags)
+
+    def _refresh_soon(
+        self,
+        key: str,
+        loader: Callable[[], Awaitable[Any]],
+        policy: Policy,
+        *,
+        registered: bool,
+        tags: Iterable[str],
+    ) -> None:
+        runtime = self._running()
+        entry = runtime.first.current(key)
+        if entry is not None and entry.eager <= self._now():
+            runtime.reader.refresh_soon(
+                entry, loader, policy, registered=registered, tags=checked_tags(tags)
+            )
 
     async def _load(
         self,
@@ -445,19 +368,34 @@ class Cache(Lifecycle):
         *,
         registered: bool = False,
         refresh: bool = False,
+        tags: Iterable[str] = (),
     ) -> Any:
+        held = await self._flight_of(
+            key, loader, policy, registered=registered, refresh=refresh, tags=tags
+        )
+        return held.take(self._decode)
+
+    async def _flight_of(
+        self,
+        key: str,
+        loader: Callable[[], Awaitable[Any]],
+        policy: Policy,
+        *,
+        registered: bool = False,
+        refresh: bool = False,
+        tags: Iterable[str] = (),
+    ) -> Held:
         checked_key(key)
         if not callable(loader):
             raise _not_a_loader(loader)
         return await self._running().reader.load(
-            key, loader, policy, registered=registered, refresh=refresh
+            key,
+            loader,
+            policy,
+            registered=registered,
+            refresh=refresh,
+            tags=checked_tags(tags) if tags else (),
         )
-
-
-def _checked_keys(keys: Iterable[str]) -> list[str]:
-    if isinstance(keys, str) or not isinstance(keys, Iterable):
-        raise wrong_type("keys", keys, "several str, in a list or another iterable")
-    return list(dict.fromkeys(checked_key(key, "keys") for key in keys))
 
 
 def _not_a_loader(loader: object) -> Exception:

@@ -6,12 +6,12 @@ import functools
 import inspect
 import sys
 import typing
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from types import MethodType, SimpleNamespace
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
 from asynccache.cache import Cache
-from asynccache.core.arguments import wrong_type
+from asynccache.core.arguments import checked_tags, wrong_type
 from asynccache.core.policy import Policy
 from asynccache.core.template import KeyTemplate
 from asynccache.errors import InvalidArgument
@@ -30,6 +30,7 @@ def cached(
     *,
     ttl: Duration | None = None,
     policy: Policy | None = None,
+    tags: Iterable[str] = (),
 ) -> Callable[[Callable[P, Awaitable[T]]], CachedFunction[P, T]]:
     """Cache an async function's or method's results.
 
@@ -44,6 +45,7 @@ def cached(
             name every argument that the result depends on; ``self`` may be named too.
         ttl: How long a result is fresh, instead of the policy's.
         policy: How results are kept and loaded, instead of the cache's.
+        tags: What `Cache.invalidate_tags` reaches results by; templates too: ``"tenant:{tenant}"``.
 
     Raises:
         InvalidArgument: The template is malformed, or names something that is not an argument.
@@ -51,9 +53,10 @@ def cached(
     if not isinstance(cache, Cache):
         raise wrong_type("cache", cache, "a Cache: @cached(cache, 'user:{user_id}')")
     resolved = cache.resolve_policy(policy, ttl)
+    templates = checked_tags(tags)
 
     def decorate(function: Callable[P, Awaitable[T]]) -> CachedFunction[P, T]:
-        return CachedFunction(cache, template, function, resolved)
+        return CachedFunction(cache, template, function, resolved, templates)
 
     return decorate
 
@@ -64,7 +67,12 @@ class CachedFunction(Generic[P, T]):
     __name__: str
 
     def __init__(
-        self, cache: Cache, template: str, function: Callable[P, Awaitable[T]], policy: Policy
+        self,
+        cache: Cache,
+        template: str,
+        function: Callable[P, Awaitable[T]],
+        policy: Policy,
+        tags: tuple[str, ...] = (),
     ) -> None:
         if isinstance(function, staticmethod | classmethod):
             expected = "an async def function; put @staticmethod above @cached"
@@ -76,6 +84,7 @@ class CachedFunction(Generic[P, T]):
         self._policy = policy
         self._signature = inspect.signature(function)
         self._template = KeyTemplate(template, self._signature.parameters)
+        self._tags = [KeyTemplate(tag, self._signature.parameters) for tag in tags]
         self._check_arguments()
         self._register_result()
         functools.update_wrapper(self, function)
@@ -85,7 +94,10 @@ class CachedFunction(Generic[P, T]):
     async def __call__(self, *args: P.args, **kwargs: P.kwargs) -> T:
         """Return the result for some arguments, calling the function if need be."""
         result: T = await self._cache.load_registered(
-            self.key(*args, **kwargs), lambda: self._function(*args, **kwargs), self._policy
+            self.key(*args, **kwargs),
+            lambda: self._function(*args, **kwargs),
+            self._policy,
+            tags=self.tags(*args, **kwargs) if self._tags else (),
         )
         return result
 
@@ -96,9 +108,17 @@ class CachedFunction(Generic[P, T]):
             TypeError: The function does not take such arguments.
             ArgumentTypeError: An argument has no stable text.
         """
+        return self._template.render(self._bind(args, kwargs))
+
+    def tags(self, *args: P.args, **kwargs: P.kwargs) -> tuple[str, ...]:
+        """Return what the result for some arguments is tagged with."""
+        arguments = self._bind(args, kwargs)
+        return tuple(tag.render(arguments) for tag in self._tags)
+
+    def _bind(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Mapping[str, Any]:
         bound = self._signature.bind(*args, **kwargs)
         bound.apply_defaults()
-        return self._template.render(bound.arguments)
+        return bound.arguments
 
     async def invalidate(self, *args: P.args, **kwargs: P.kwargs) -> WriteResult:
         """Remove the result for some arguments everywhere. See `Cache.delete`."""
@@ -111,6 +131,7 @@ class CachedFunction(Generic[P, T]):
             lambda: self._function(*args, **kwargs),
             self._policy,
             refresh=True,
+            tags=self.tags(*args, **kwargs) if self._tags else (),
         )
         return result
 

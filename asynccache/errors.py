@@ -15,6 +15,7 @@
     ├── LoadCancelled               a loader cancelled itself
     ├── DecodeError                 bytes are not a record of ours (reads turn it into a miss)
     └── Unavailable                 Redis could not be asked; no ``get*`` raises it
+        └── NotAcknowledged         a ``strict`` write that Redis could not be told
 
 A loader's own exceptions are not in this tree: they reach the caller as they are.
 """
@@ -137,3 +138,18 @@ class DecodeError(AsyncCacheError):
 
 class Unavailable(AsyncCacheError):
     """Redis could not be asked: refused, hanging, broken, or its breaker is open."""
+
+
+class NotAcknowledged(Unavailable):
+    """A write that was to be ``strict`` is done in this process, but Redis could not be told.
+
+    It is in the journal, and other processes will hear of it when Redis is back.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(
+            "done in this process, but Redis could not be told; it will be as soon as it is back"
+        )
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (type(self), (), self.__dict__)

@@ -90,6 +90,12 @@ class Loading:
         return False
 
 
+def is_nested() -> bool:
+    """Tell whether the load that runs here was started by another one, which waits for it."""
+    loading = _current.get()
+    return loading is not None and _first_running(loading._started_by) is not None
+
+
 def _first_running(loading: Loading | None) -> Loading | None:
     # What a loader has started may outlive it; from then on it is an ordinary caller.
     while loading is not None and loading.done:
@@ -105,11 +111,13 @@ class Flight(Generic[T]):
         loading: The run of the loader that will give the result.
         began: The instant at which it began.
         on_abandoned: Is called when the last waiter leaves before the end.
+        work: What does it.
 
     Attributes:
         key: What is loaded.
         loading: The run of the loader that will give the result.
         began: The instant at which it began.
+        work: What does it; None once it has ended.
         done: The load has ended.
     """
 
@@ -122,14 +130,21 @@ class Flight(Generic[T]):
         "done",
         "key",
         "loading",
+        "work",
     )
 
     def __init__(
-        self, key: str, loading: Loading, began: float, on_abandoned: Callable[[], None]
+        self,
+        key: str,
+        loading: Loading,
+        began: float,
+        on_abandoned: Callable[[], None],
+        work: object = None,
     ) -> None:
         self.key = key
         self.loading = loading
         self.began = began
+        self.work = work
         self.done = False
         self._on_abandoned = on_abandoned
         self._waiters: set[asyncio.Future[T]] = set()
@@ -203,6 +218,7 @@ class Flight(Generic[T]):
     def _end(self) -> None:
         self.done = True
         self._on_abandoned = _nothing  # it holds the flight
+        self.work = None
 
     def _settle(self, waiter: asyncio.Future[T], error: BaseException | None) -> None:
         if waiter.done():

@@ -56,7 +56,12 @@ class FlightTable:
         return flight
 
     def start(
-        self, keys: Sequence[str], work: Work[T], *, cancel_abandoned: bool
+        self,
+        keys: Sequence[str],
+        work: Work[T],
+        *,
+        cancel_abandoned: bool,
+        owner: object = None,
     ) -> dict[str, Flight[T]]:
         """Start one piece of work that is the flight of some keys, which have none.
 
@@ -64,6 +69,7 @@ class FlightTable:
             keys: The keys.
             work: Delivers the value of every key, or raises.
             cancel_abandoned: Cancel the work when nobody waits for any of it.
+            owner: Whose method the work is, for those who wait; see `Flight`.
 
         Raises:
             RecursiveLoad: The caller is a loader of one of the keys.
@@ -104,7 +110,7 @@ class FlightTable:
                 loading.done = True
 
         for key in keys:
-            flights[key] = Flight(key, loading, began, abandoned)
+            flights[key] = Flight(key, loading, began, abandoned, owner)
         # Registered first: an eager task factory runs the loader inside create_task.
         self._flights.update(flights)
         self._running.update(flights.values())
@@ -112,6 +118,10 @@ class FlightTable:
         loading.enter(context)
         task = self._tasks.spawn(run(), name=f"asynccache load {keys[0]!r}", context=context)
         return flights
+
+    def has(self, key: str) -> bool:
+        """Tell whether a key has a flight, without joining it."""
+        return key in self._flights
 
     def detach(self, key: str) -> None:
         """Let nobody join the key's flight any more; those who wait still get its result."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 from asynccache.clock import Clock, SystemClock
 from asynccache.codecs.base import Codec
 from asynccache.codecs.msgpack import MsgpackCodec
-from asynccache.core.arguments import checked_key, seconds, wrong_type
+from asynccache.core.arguments import checked_key, positive_int, seconds, wrong_type
 from asynccache.core.keys import KeySpace, checked_namespace
 from asynccache.core.policy import Policy
 from asynccache.core.record import RecordFormat
@@ -34,6 +34,12 @@ DEFAULT_MAX_STALENESS = 2.0
 
 SHORTEST_MAX_STALENESS = 0.1
 
+DEFAULT_CONCURRENT_LOADS = 256
+"""More than a pool of database connections has, and less than what would drown one."""
+
+NEGATIVE_SHARE = 10
+"""One in so many entries of L1 may be a negative one; see `Policy.negative_ttl`."""
+
 
 class Lifecycle:
     """The part of `Cache` that is not about keys; see there for the arguments."""
@@ -52,6 +58,7 @@ class Lifecycle:
         weigher: Weigher | None = None,
         on_removal: RemovalListener | None = None,
         max_staleness: Duration = DEFAULT_MAX_STALENESS,
+        max_concurrent_loads: int | None = DEFAULT_CONCURRENT_LOADS,
         shutdown_timeout: Duration = 5,
         secret: str | bytes | None = None,
         clock: Clock | None = None,
@@ -71,6 +78,10 @@ class Lifecycle:
             records=RecordFormat(_secret_bytes(secret)),
             clock=SystemClock() if clock is None else clock,
             max_staleness=_checked_staleness(max_staleness),
+            max_concurrent_loads=None
+            if max_concurrent_loads is None
+            else positive_int(max_concurrent_loads, "max_concurrent_loads"),
+            max_negatives=max(1, positive_int(max_entries, "max_entries") // NEGATIVE_SHARE),
             shutdown_timeout=seconds(shutdown_timeout, "shutdown_timeout"),
         )
         self._new_engine = partial(make_engine, max_entries, max_bytes, weigher, on_removal)

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Generic, Protocol, TypeVar, cast
 
 from asynccache.codecs.base import Codec
-from asynccache.core.arguments import checked_callable, checked_key, wrong_type
+from asynccache.core.arguments import checked_callable, checked_key, checked_tags, wrong_type
 from asynccache.core.policy import Policy
 from asynccache.core.template import key_part
 from asynccache.errors import UsageError
@@ -28,9 +28,17 @@ class RegionCache(Protocol):
     async def get_many(
         self, keys: Iterable[str], *, policy: Policy | None = None
     ) -> dict[str, Any]: ...
-    async def set(self, key: str, value: Any, *, policy: Policy | None = None) -> WriteResult: ...
+    async def set(
+        self,
+        key: str,
+        value: Any,
+        *,
+        policy: Policy | None = None,
+        tags: Iterable[str] = (),
+        version: int | None = None,
+    ) -> WriteResult: ...
     async def set_many(
-        self, values: Mapping[str, Any], *, policy: Policy | None = None
+        self, values: Mapping[str, Any], *, policy: Policy | None = None, tags: Iterable[str] = ()
     ) -> WriteResult: ...
     async def delete(self, key: str) -> WriteResult: ...
     async def delete_many(self, keys: Iterable[str]) -> WriteResult: ...
@@ -43,6 +51,7 @@ class RegionCache(Protocol):
         policy: Policy,
         *,
         refresh: bool = False,
+        tags: Iterable[str] = (),
     ) -> Any: ...
 
 
@@ -64,6 +73,7 @@ class Region(Generic[K, T]):
         *,
         loader: Callable[[K], Awaitable[T]] | None,
         policy: Policy,
+        tags: Iterable[str] | Callable[[K], Iterable[str]] = (),
     ) -> None:
         self.prefix: str = checked_key(prefix, "prefix")
         self.type = type_
@@ -73,6 +83,7 @@ class Region(Generic[K, T]):
         self._cache = cache
         self._loader = loader
         self._policy = policy
+        self._tags = tags if callable(tags) else checked_tags(tags)
 
     def key(self, id_: K) -> str:
         """Return the cache's key of an id; different ids have different keys.
@@ -82,6 +93,10 @@ class Region(Generic[K, T]):
         """
         parts = id_ if isinstance(id_, tuple) else (id_,)
         return ":".join((self.prefix, *(key_part(part, "id_") for part in parts)))
+
+    def tags(self, id_: K) -> tuple[str, ...]:
+        """Return what the value of an id is tagged with."""
+        return checked_tags(self._tags(id_)) if callable(self._tags) else self._tags
 
     async def get(self, id_: K) -> T:
         """Return the value of an id, loading it if need be.
@@ -112,16 +127,25 @@ class Region(Generic[K, T]):
         found = await self._cache.get_many(keys.values(), policy=self._policy)
         return {id_: found[key] for id_, key in keys.items() if key in found}
 
-    async def set(self, id_: K, value: T) -> WriteResult:
+    async def set(self, id_: K, value: T, *, version: int | None = None) -> WriteResult:
         """Store the value of an id. See `Cache.set`."""
-        return await self._cache.set(self.key(id_), value, policy=self._policy)
+        return await self._cache.set(
+            self.key(id_), value, policy=self._policy, tags=self.tags(id_), version=version
+        )
 
     async def set_many(self, values: Mapping[K, T]) -> WriteResult:
         """Store several values in one round trip."""
         if not isinstance(values, Mapping):
             raise wrong_type("values", values, "a mapping of ids to values")
         by_key = {self.key(id_): value for id_, value in values.items()}
-        return await self._cache.set_many(by_key, policy=self._policy)
+        if not callable(self._tags):
+            return await self._cache.set_many(by_key, policy=self._policy, tags=self._tags)
+        # Each has tags of its own.
+        results = [await self.set(id_, value) for id_, value in values.items()]
+        return WriteResult(
+            acknowledged=all(result.acknowledged for result in results),
+            affected=sum(result.affected for result in results),
+        )
 
     async def delete(self, id_: K) -> WriteResult:
         """Remove the value of an id everywhere. See `Cache.delete`."""
@@ -145,7 +169,9 @@ class Region(Generic[K, T]):
         if loader is None:
             raise UsageError(f"the region {self.prefix!r} has no loader; use find, or give it one")
         value: T = await self._cache.load_registered(
-            self.key(id_), lambda: loader(id_), self._policy, refresh=refresh
+            *(self.key(id_), lambda: loader(id_), self._policy),
+            refresh=refresh,
+            tags=self.tags(id_),
         )
         return value
 

@@ -1,8 +1,11 @@
-"""What a write says about itself."""
+"""What a read or a write says about itself."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Generic, Literal, TypeVar
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,3 +22,20 @@ class WriteResult:
 
     acknowledged: bool
     affected: int
+
+
+@dataclass(frozen=True, slots=True)
+class LoadResult(Generic[T]):
+    """A value, and what is known of it.
+
+    Attributes:
+        value: The value.
+        level: Where it was found: in this process, in Redis, or with its loader.
+        stale: It is past its lifetime: it stands in for a load that has failed or takes too long.
+        age: Seconds since it was loaded or stored, as far as this process knows.
+    """
+
+    value: T
+    level: Literal["L1", "L2", "loader"]
+    stale: bool
+    age: float

@@ -7,7 +7,7 @@ import logging
 import os
 import random
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 from weakref import WeakSet
@@ -20,10 +20,12 @@ from asynccache.core.pattern import Pattern
 from asynccache.core.policy import Policy
 from asynccache.core.record import RecordFormat
 from asynccache.errors import CacheClosed, InvalidArgument, WrongLoop, WrongProcess
+from asynccache.levels.bulkhead import Bulkhead
 from asynccache.levels.first import FirstLevel
 from asynccache.levels.journal import Journal
 from asynccache.levels.leases import Leases
 from asynccache.levels.local_writer import OneLevelWriter
+from asynccache.levels.negatives import Negatives
 from asynccache.levels.reader import Reader
 from asynccache.levels.replay import Replay
 from asynccache.levels.shared import Levels, SecondLevel
@@ -54,6 +56,8 @@ class Configuration:
     clock: Clock
     max_staleness: float
     shutdown_timeout: float
+    max_concurrent_loads: int | None
+    max_negatives: int
     random: Callable[[], float] = random.random
 
 
@@ -101,6 +105,8 @@ class Runtime:
             random=configuration.random,
             counters=self._counters,
             tasks=self._tasks,
+            bulkhead=Bulkhead(configuration.max_concurrent_loads),
+            negatives=Negatives(configuration.max_negatives, engine.delete),
         )
         engine.hooks.on_pending = self._tell_removals_soon
         self._janitor = Janitor(engine, configuration.clock)
@@ -129,7 +135,11 @@ class Runtime:
             store=store,
             leases=Leases(store, self._tasks, configuration.random),
             journal=journal,
-            replay=Replay(journal, store, self._tasks, configuration.random, self._forget),
+            replay=Replay(
+                *(journal, store, self._tasks, configuration.random),
+                forget=self._forget,
+                forget_tags=self._forget_tags,
+            ),
         )
 
     def _forget(self, keys: Sequence[str] | None) -> None:
@@ -137,6 +147,9 @@ class Runtime:
             self.first.forget_all()
         else:
             self.first.forget(keys)
+
+    def _forget_tags(self, tags: Collection[str]) -> None:
+        self.first.forget_tags(tags)
 
     def _tell_removals_soon(self) -> None:
         # Not at once: the listener is the user's, and may call the cache.
@@ -228,6 +241,8 @@ class Runtime:
         self._counters.invalidations_received += 1
         if message.kind is Kind.FORGET_KEYS:
             self.first.forget(message.texts)
+        elif message.kind is Kind.FORGET_TAGS:
+            self.first.forget_tags(message.texts)
         elif message.kind is Kind.FORGET_ALL:
             self.first.forget_all()
         elif message.kind is Kind.FORGET_MATCHING:
@@ -265,6 +280,7 @@ class Runtime:
             loads=counters.loads,
             load_failures=counters.load_failures,
             stale_served=counters.stale_served,
+            eager_refreshes=counters.eager_refreshes,
             damaged=counters.damaged,
             fills_refused=counters.fills_refused,
             invalidations_sent=0 if self._store is None else self._store.announced,

@@ -11,6 +11,7 @@ class Counters:
 
     __slots__ = (
         "damaged",
+        "eager_refreshes",
         "fills_refused",
         "gaps",
         "invalidations_received",
@@ -27,6 +28,7 @@ class Counters:
         self.loads = 0
         self.load_failures = 0
         self.stale_served = 0
+        self.eager_refreshes = 0
         self.damaged = 0
         self.fills_refused = 0
         self.invalidations_received = 0
@@ -47,7 +49,8 @@ class Statistics:
         coalesced: Keys answered by waiting for a read or load that somebody else had started.
         loads: Keys that a loader was run for.
         load_failures: Of those, how many ended in an exception.
-        stale_served: Failures that were covered by a value in its grace.
+        stale_served: Failed and slow loads in whose place a value in its grace was served.
+        eager_refreshes: Refreshes that were begun in the background before a value had expired.
         damaged: Records that could not be read: each was a miss, and was replaced.
         fills_refused: Loaded values that were not stored because something newer had happened.
         invalidations_sent: Messages sent to the other processes.
@@ -71,6 +74,7 @@ class Statistics:
     loads: int
     load_failures: int
     stale_served: int
+    eager_refreshes: int
     damaged: int
     fills_refused: int
     invalidations_sent: int

@@ -22,10 +22,10 @@ TABLE = {
     1: ["core"],
     2: ["codecs", "memory"],
     3: [
-        *("flight", "flights", "redis", "tasks"),
+        *("context", "flight", "flights", "redis", "tasks"),
         *("levels.store", "levels.journal", "levels.leases", "levels.replay"),
     ],
-    4: ["levels", "runtime", "wiring", "lifecycle", "cache", "region"],
+    4: ["levels", "runtime", "wiring", "lifecycle", "invalidating", "writing", "cache", "region"],
     5: ["decorator"],
     6: ["starlette", "fastapi"],
     7: [""],  # asynccache itself: the public names

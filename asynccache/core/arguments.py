@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
@@ -11,6 +12,10 @@ from asynccache.types import Duration
 
 LONGEST_SECONDS = 10 * 365 * 86_400.0
 """Ten years: longer is a mistake of units, and Redis's own milliseconds must not overflow."""
+
+LONGEST_TAG = 512
+MOST_TAGS = 32
+"""A record carries a token for each of its tags, and each is compared on every read."""
 
 LONGEST_KEY = 8_192
 """Characters in a key. Long keys are hashed on their way to Redis; this bounds memory."""
@@ -122,3 +127,36 @@ def _shown(value: object) -> str:
     # Python refuses to write out an int of more than 4,300 digits.
     huge = isinstance(value, int) and value.bit_length() > 128
     return "a huge number" if huge else repr(value)
+
+
+def checked_tags(tags: Iterable[str], argument: str = "tags") -> tuple[str, ...]:
+    """Return tags, each once.
+
+    Raises:
+        ArgumentTypeError: They are not several str.
+        InvalidArgument: One is empty or too long, or there are too many.
+    """
+    if isinstance(tags, str) or not isinstance(tags, Iterable):
+        raise wrong_type(argument, tags, "several str, in a list or another iterable")
+    checked = tuple(dict.fromkeys(tags))
+    for tag in checked:
+        if not isinstance(tag, str):
+            raise wrong_type(argument, tag, "a str in each place")
+        checked_key(tag, argument)
+        if len(tag) > LONGEST_TAG:
+            raise InvalidArgument(argument, f"a tag must have at most {LONGEST_TAG} characters")
+    if len(checked) > MOST_TAGS:
+        raise InvalidArgument(argument, f"must be at most {MOST_TAGS}, got {len(checked)}")
+    return checked
+
+
+def checked_keys(keys: Iterable[str]) -> list[str]:
+    """Return keys, each once.
+
+    Raises:
+        ArgumentTypeError: They are not several str.
+        InvalidArgument: One is empty or too long.
+    """
+    if isinstance(keys, str) or not isinstance(keys, Iterable):
+        raise wrong_type("keys", keys, "several str, in a list or another iterable")
+    return list(dict.fromkeys(checked_key(key, "keys") for key in keys))

@@ -12,12 +12,18 @@ from contextlib import contextmanager
 
 
 class Fence:
-    """The keys of one operation that is going to store values."""
+    """The keys of one operation that is going to store values.
 
-    __slots__ = ("_poisoned", "keys")
+    Attributes:
+        keys: The keys.
+        epoch: That of the process when the operation began; see `asynccache.core.tags`.
+    """
 
-    def __init__(self, keys: tuple[str, ...]) -> None:
+    __slots__ = ("_poisoned", "epoch", "keys")
+
+    def __init__(self, keys: tuple[str, ...], epoch: int = 0) -> None:
         self.keys = keys
+        self.epoch = epoch
         self._poisoned: set[str] = set()
 
     def intact(self, key: str) -> bool:
@@ -30,18 +36,23 @@ class Fence:
 
 
 class Fences:
-    """The open fences of one cache. Not for more than one event loop."""
+    """The open fences of one cache. Not for more than one event loop.
 
-    __slots__ = ("_open",)
+    Attributes:
+        epoch: For what begins now; see `asynccache.core.tags`.
+    """
+
+    __slots__ = ("_open", "epoch")
 
     def __init__(self) -> None:
+        self.epoch = 0
         # Several operations may work on one key at once: a read, a load that was detached, a set.
         self._open: dict[str, list[Fence]] = {}
 
     @contextmanager
     def over(self, *keys: str) -> Iterator[Fence]:
         """Open a fence over keys for the length of a ``with`` block."""
-        fence = Fence(keys)
+        fence = Fence(keys, self.epoch)
         for key in keys:
             self._open.setdefault(key, []).append(fence)
         try:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
 from asynccache.core.policy import Lifetime
-from asynccache.core.record import RecordFormat
+from asynccache.core.record import Record, RecordFormat
 from asynccache.errors import DecodeError
 
 
@@ -26,8 +27,20 @@ class Fresh:
     """A value that may be returned and kept in L1 for what is left of its lifetime."""
 
     value: Any
-    payload: bytes | None
+    record: Record
     left: Lifetime
+
+    @property
+    def payload(self) -> bytes | None:
+        """The codec's bytes; None: it is a counter."""
+        return self.record.payload
+
+    @property
+    def age(self) -> float:
+        """Seconds since it was stored; 0 where that is not known."""
+        if self.left.fresh is None or not self.record.fresh_ms:
+            return 0.0
+        return max(0.0, self.record.fresh_ms / 1000 - self.left.fresh)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +48,7 @@ class Stale:
     """A value past its lifetime and inside its grace: only for when the loader fails."""
 
     value: Any
+    record: Record
     left: Lifetime
 
 
@@ -45,11 +59,25 @@ class Miss:
     damaged: str | None = None
 
 
-Reading: TypeAlias = Fresh | Stale | Miss
+@dataclass(frozen=True, slots=True)
+class Unsure:
+    """A record whose tags have tokens that have to be asked for first; "": the namespace's."""
+
+    tags: tuple[str, ...]
+
+
+Reading: TypeAlias = Fresh | Stale | Miss | Unsure
 
 
 def interpret(
-    raw: object, pttl: object, *, identity: bytes, records: RecordFormat, decoder: Decoder
+    raw: object,
+    pttl: object,
+    *,
+    identity: bytes,
+    records: RecordFormat,
+    decoder: Decoder,
+    stamp: bytes,
+    token: Callable[[str], bytes | None],
 ) -> Reading:
     """Return what the replies to GET and PTTL mean. Whatever they hold, this does not raise.
 
@@ -59,6 +87,9 @@ def interpret(
         identity: What the record's checksum has to cover besides the record.
         records: Reads records.
         decoder: Reads payloads.
+        stamp: The incarnation of the server that was asked. Of another one it may be a record that
+            was deleted, and has come back with an old snapshot or an old replica (race 14).
+        token: Returns the present token of a tag, and for "" that of the namespace; None: unknown.
     """
     if raw is None:
         return Miss()
@@ -68,6 +99,9 @@ def interpret(
         return Miss()
     try:
         record = records.unpack(identity, raw)
+        invalid = _invalidity(record, stamp, token)
+        if invalid is not None:
+            return invalid
         if record.payload is None:
             value: Any = record.counter
         elif record.codec != decoder.identifier:
@@ -78,5 +112,18 @@ def interpret(
         return Miss(damaged=str(error))
     left = record.left(pttl)
     if left.fresh is None or left.fresh > 0:
-        return Fresh(value, record.payload, left)
-    return Stale(value, left) if left.grace > 0 else Miss()
+        return Fresh(value, record, left)
+    return Stale(value, record, left) if left.grace > 0 else Miss()
+
+
+def _invalidity(
+    record: Record, stamp: bytes, token: Callable[[str], bytes | None]
+) -> Miss | Unsure | None:
+    if record.stamp != stamp:
+        return Miss()
+    tokens = {"": record.era, **record.tags}
+    present = {tag: token(tag) for tag in tokens}
+    if any(present[tag] not in (None, tokens[tag]) for tag in tokens):
+        return Miss()
+    unknown = tuple(tag for tag, known in present.items() if known is None)
+    return Unsure(unknown) if unknown else None

@@ -1,10 +1,13 @@
 """User keys to Redis keys, injectively, one hash slot per key.
 
-A cache keeps two Redis keys for each user key, with the same hash tag, so that a script may touch
-both in a cluster::
+A cache keeps up to four Redis keys for each user key, with the same hash tag, so that a script may
+touch them in a cluster::
 
     shop:r:{product:42}     the record; everything under ``shop:r:`` is a record
     shop:l:{product:42}     the lease of whoever loads it; outside the records' prefix
+    shop:w:{product:42}     the intents of those who are about to change its source
+    shop:s:{product:42}     until when its source's replicas may be behind
+    shop:t:{products}       the token of a tag; ``shop:era`` is the one of the whole namespace
 
 Braces, control characters and the percent sign are escaped as ``%XX``. A key longer than 200 bytes
 is replaced by its beginning and a hash; the record's checksum covers the whole key.
@@ -64,12 +67,20 @@ class KeySpace:
         db: The number of Redis's database. Keys belong to one, but a channel belongs to all.
     """
 
-    __slots__ = ("channel", "leases", "namespace", "records", "sequence")
+    __slots__ = (
+        *("channel", "era", "intents", "leases", "namespace", "records", "sequence"),
+        *("settlings", "tag_clock", "tags"),
+    )
 
     def __init__(self, namespace: str, db: int = 0) -> None:
         self.namespace = namespace
         self.records = f"{namespace}:r:"
         self.leases = f"{namespace}:l:"
+        self.intents = f"{namespace}:w:"
+        self.settlings = f"{namespace}:s:"
+        self.tags = f"{namespace}:t:"
+        self.era = f"{namespace}:era"
+        self.tag_clock = f"{namespace}:clock"
         self.sequence = f"{namespace}:bus:sequence"
         self.channel = f"{namespace}:bus:{db}" if db else f"{namespace}:bus"
 
@@ -80,6 +91,18 @@ class KeySpace:
     def lease(self, key: str) -> str:
         """Return the Redis key of a user key's lease, in the same slot as its record."""
         return f"{self.leases}{{{_tag(key)}}}"
+
+    def intent(self, key: str) -> str:
+        """Return the Redis key of the intents to change a user key's source; same slot."""
+        return f"{self.intents}{{{_tag(key)}}}"
+
+    def settling(self, key: str) -> str:
+        """Return the Redis key that is there while a user key's source settles; same slot."""
+        return f"{self.settlings}{{{_tag(key)}}}"
+
+    def token(self, tag: str) -> str:
+        """Return the Redis key of a tag's token; of the namespace's for the empty tag."""
+        return f"{self.tags}{{{_tag(tag)}}}" if tag else self.era
 
     def identity(self, key: str) -> bytes:
         """Return what the checksum of a record covers besides the record itself."""

@@ -32,6 +32,7 @@ class Kind(IntEnum):
     FORGET_MATCHING = 2
     FORGET_ALL = 3
     PROBE = 4
+    FORGET_TAGS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class Message:
     Attributes:
         origin: The sender's random identifier.
         kind: What to do.
-        texts: Keys, one pattern, or a probe's nonce.
+        texts: Keys, tags, one pattern, or a probe's nonce.
     """
 
     origin: bytes
@@ -54,19 +55,21 @@ class Message:
         return packed
 
 
-def forget_keys(origin: bytes, keys: Sequence[str]) -> Iterator[Message]:
-    """Yield the messages that make others forget keys, of bounded size."""
+def forget_keys(
+    origin: bytes, keys: Sequence[str], kind: Kind = Kind.FORGET_KEYS
+) -> Iterator[Message]:
+    """Yield the messages that make others forget keys, or tags, of bounded size."""
     gathered: list[str] = []
     characters = 0
     for key in keys:
         characters += len(key)
         too_many = len(gathered) == KEYS_PER_MESSAGE or characters > CHARACTERS_PER_MESSAGE
         if gathered and too_many:
-            yield Message(origin, Kind.FORGET_KEYS, tuple(gathered))
+            yield Message(origin, kind, tuple(gathered))
             gathered, characters = [], len(key)
         gathered.append(key)
     if gathered:
-        yield Message(origin, Kind.FORGET_KEYS, tuple(gathered))
+        yield Message(origin, kind, tuple(gathered))
 
 
 def unpack(data: object) -> tuple[int, Message]:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from asynccache.core.arguments import fraction, seconds, seconds_or_zero, wrong_type
+from asynccache.core.eager import Eager
+from asynccache.errors import InvalidArgument
 from asynccache.types import Duration
 
 DEFAULT_TTL = 300.0
@@ -24,6 +26,16 @@ class Policy:
         l1_ttl: How long at most this process keeps it before it asks Redis again; None: ``ttl``.
         grace: How long past its ttl a value may still be served, only when its loader fails.
             A deleted value is never served; an expired one (``cache.expire``) may be.
+        eager: After which share of its lifetime a value is refreshed in the background, above 0 and
+            below 1, while readers go on getting the present one; "xfetch": at random, the earlier
+            the longer its load takes; None: not before it has expired.
+        soft_timeout: How long a caller waits for a load when there is a value in its grace; then
+            it gets that one, and the load goes on. None: as long as it takes.
+        background: Loads may outlive their callers also when their loader was passed to
+            ``get_or_load``: eager refreshes and soft timeouts then work for it too. Say so only of
+            loaders that use nothing that belongs to a request.
+        negative_ttl: How long a loaded ``None`` is fresh; twice as long each time that it is loaded
+            again, up to ``ttl``. None: like any other value.
         jitter: Shortens each ttl by a random share of up to this much, from 0 to below 1, so that
             keys stored together do not expire together.
         share: Keep the object itself in L1 and hand the same object to every caller, who must not
@@ -41,6 +53,10 @@ class Policy:
     ttl: float | None
     l1_ttl: float | None
     grace: float
+    eager: Eager
+    soft_timeout: float | None
+    background: bool
+    negative_ttl: float | None
     jitter: float
     share: bool
     load_timeout: float | None
@@ -52,6 +68,10 @@ class Policy:
         ttl: Duration | None = DEFAULT_TTL,
         l1_ttl: Duration | None = None,
         grace: Duration = 0,
+        eager: Eager = None,
+        soft_timeout: Duration | None = None,
+        background: bool = False,
+        negative_ttl: Duration | None = None,
         jitter: float = 0.0,
         share: bool = False,
         load_timeout: Duration | None = DEFAULT_LOAD_TIMEOUT,
@@ -61,6 +81,10 @@ class Policy:
         assign(self, "ttl", None if ttl is None else seconds(ttl, "ttl"))
         assign(self, "l1_ttl", None if l1_ttl is None else seconds(l1_ttl, "l1_ttl"))
         assign(self, "grace", seconds_or_zero(grace, "grace"))
+        assign(self, "eager", _checked_eager(eager))
+        for name, given in (("soft_timeout", soft_timeout), ("negative_ttl", negative_ttl)):
+            assign(self, name, None if given is None else seconds(given, name))
+        assign(self, "background", _flag(background, "background"))
         assign(self, "jitter", fraction(jitter, "jitter"))
         assign(self, "share", _flag(share, "share"))
         assign(
@@ -116,6 +140,15 @@ class Lifetime:
     def total_ms(self) -> int:
         """Milliseconds for which a store has to keep it; 0: for ever."""
         return 0 if self.fresh is None else self.fresh_ms + self.grace_ms
+
+
+def _checked_eager(eager: Eager) -> Eager:
+    if eager is None or eager == "xfetch":
+        return eager
+    share = fraction(eager, "eager")
+    if share == 0:
+        raise InvalidArgument("eager", "must be more than 0")
+    return share
 
 
 def _flag(value: bool, argument: str) -> bool:

@@ -7,22 +7,28 @@ a gap. It drops the entries, poisons the fences of all that began earlier, and d
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, Literal, TypeAlias
 
 from asynccache.clock import Clock
 from asynccache.codecs.base import Codec
 from asynccache.codecs.immutable import is_immutable
 from asynccache.core.fence import Fence, Fences
+from asynccache.core.freshness import Fresh
 from asynccache.core.policy import Lifetime, Policy
+from asynccache.core.tags import Generations
 from asynccache.errors import DecodeError, EncodeError
 from asynccache.flights import FlightTable
-from asynccache.memory.entry import FOREVER, Entry, new_entry
+from asynccache.levels.tokens import Tokens
+from asynccache.memory.entry import FOREVER, Entry, Extra, new_entry
 from asynccache.memory.sharded import Engine
 from asynccache.tasks import OwnedTasks
 from asynccache.types import MISSING, Missing
 
 logger = logging.getLogger("asynccache")
+
+
+Level: TypeAlias = Literal["L1", "L2", "loader"]
 
 
 class Held:
@@ -32,14 +38,39 @@ class Held:
         value: The value.
         payload: Its encoded form; None: the value may be handed to everybody as it is.
         unclaimed: Nobody else has the value, so that the first caller may have it undecoded.
+
+    Attributes:
+        extra: Its tags and validator, if it has any.
+        epoch: The process's when what gave the value began.
+        level: Where it was found.
+        stale: It is past its lifetime.
+        age: Seconds since it was loaded or stored, as far as is known.
     """
 
-    __slots__ = ("payload", "unclaimed", "value")
+    __slots__ = ("age", "epoch", "extra", "level", "payload", "stale", "unclaimed", "value")
 
     def __init__(self, value: Any, payload: bytes | None, *, unclaimed: bool = False) -> None:
         self.value = value
         self.payload = payload
         self.unclaimed = unclaimed
+        self.extra: Extra | None = None
+        self.epoch = 0
+        self.level: Level = "loader"
+        self.stale = False
+        self.age = 0.0
+
+    def take(self, decode: Callable[[bytes], Any]) -> Any:
+        """Return the value for one more caller, who may change what it gets.
+
+        Args:
+            decode: The codec's.
+        """
+        if self.payload is None:
+            return self.value
+        if self.unclaimed:
+            self.unclaimed = False
+            return self.value
+        return decode(self.payload)
 
 
 class FirstLevel:
@@ -56,6 +87,8 @@ class FirstLevel:
     Attributes:
         engine: Holds the entries.
         fences: The fences of all that is going to store values.
+        generations: When each tag was last invalidated here.
+        tokens: The tokens of tags that are known here.
         loads: The flights of loads.
         reads: The flights of reads that do not load.
         proven_until: Until then every entry may be served: the bus has proved that all
@@ -69,9 +102,11 @@ class FirstLevel:
         "_max_staleness",
         "engine",
         "fences",
+        "generations",
         "loads",
         "proven_until",
         "reads",
+        "tokens",
     )
 
     def __init__(
@@ -84,6 +119,9 @@ class FirstLevel:
     ) -> None:
         self.engine = engine
         self.fences = Fences()
+        self.fences.epoch = engine.epoch
+        self.generations = Generations()
+        self.tokens = Tokens(self._is_recent, clock.monotonic)
         self.loads = FlightTable(tasks, clock, self._is_recent)
         self.reads = FlightTable(tasks, clock, self._is_recent)
         self.proven_until = FOREVER if max_staleness == FOREVER else 0.0
@@ -94,19 +132,37 @@ class FirstLevel:
 
     def get(self, key: str) -> Any | Missing:
         """Return the value of a key that may be served now, or MISSING."""
-        entry = self.engine.get(key)
+        entry = self.servable(key)
         if entry is None:
             return MISSING
-        now = self._clock.monotonic()
-        if now >= entry.soft:
-            if now >= entry.expiry or now >= self.proven_until:
-                return MISSING
-            # Its own proof has run out and the bus has a later one. A gap drops every entry, so
-            # that no entry outlives the proof that it is stamped with.
-            entry.soft = min(entry.expiry, self.proven_until)
         value = self.value_of(entry)
         entry.hits += value is not MISSING
         return value
+
+    def servable(self, key: str) -> Entry | None:
+        """Return the entry of a key if it may be served now."""
+        entry = self.current(key)
+        if entry is None:
+            return None
+        now = self._clock.monotonic()
+        if now >= entry.soft:
+            if now >= entry.expiry or now >= self.proven_until:
+                return None
+            # Its own proof has run out and the bus has a later one. A gap drops every entry, so
+            # that no entry outlives the proof that it is stamped with.
+            entry.soft = min(entry.expiry, entry.eager, self.proven_until)
+        return entry
+
+    def current(self, key: str) -> Entry | None:
+        """Return the entry of a key unless one of its tags has been invalidated since."""
+        entry = self.engine.get(key)
+        if entry is None or entry.epoch >= self.engine.epoch:
+            return entry
+        if entry.extra is not None and self.generations.newest(entry.extra.tags) > entry.epoch:
+            self.engine.delete(key)
+            return None
+        entry.epoch = self.engine.epoch + entry.encoded
+        return entry
 
     def _is_recent(self, asof: float) -> bool:
         """Tell whether what was current at an instant may be given to somebody who asks now."""
@@ -119,10 +175,17 @@ class FirstLevel:
         An invalidation removes the entry, so that whatever is still here was never invalidated.
         Without grace nothing stands in, not even what was fresh but for a proof of the bus.
         """
-        entry = self.engine.get(key)
+        entry = self.current(key)
         if entry is None or not entry.grace or self._clock.monotonic() >= entry.hard:
             return MISSING
         return self.value_of(entry)
+
+    def stale_with_etag(self, key: str) -> tuple[Any | Missing, str | None]:
+        """Return what `stale` does, and what its source can be asked with."""
+        value = self.stale(key)
+        entry = None if value is MISSING else self.engine.get(key)
+        extra = None if entry is None else entry.extra
+        return value, None if extra is None else extra.etag
 
     def value_of(self, entry: Entry) -> Any | Missing:
         """Return an entry's value; MISSING: it cannot be decoded, and is dropped."""
@@ -167,17 +230,37 @@ class FirstLevel:
                 ) from error
         return Held(value, payload, unclaimed=True)
 
+    def hold_reading(self, reading: Fresh, policy: Policy, epoch: int) -> Held:
+        """Return a value that was read from Redis as a held one; see `hold`.
+
+        Args:
+            reading: What was read.
+            policy: Says whether the object itself may be shared.
+            epoch: The process's when the read began.
+        """
+        held = self.hold(reading.value, policy, reading.payload)
+        record = reading.record
+        if record.tags or record.etag is not None:
+            held.extra = Extra(tuple(record.tags), record.etag)
+        held.epoch = epoch
+        held.level = "L2"
+        held.age = reading.age
+        return held
+
     def take(self, held: Held) -> Any:
         """Return a held value for one more caller, who may change what it gets."""
-        if held.payload is None:
-            return held.value
-        if held.unclaimed:
-            held.unclaimed = False
-            return held.value
-        return self._codec.decode(held.payload)
+        return held.take(self._codec.decode)
 
     def install(
-        self, key: str, held: Held, *, left: Lifetime, policy: Policy, asof: float, since: float
+        self,
+        key: str,
+        held: Held,
+        *,
+        left: Lifetime,
+        policy: Policy,
+        asof: float,
+        since: float,
+        eager: float = FOREVER,
     ) -> None:
         """Keep a value; the caller has looked at its fence.
 
@@ -188,7 +271,10 @@ class FirstLevel:
             policy: Says how long L1 may keep it.
             asof: An instant at which it was certainly current: before it was read or loaded.
             since: The instant from which its lifetime counts.
+            eager: The instant from which it is to be refreshed.
         """
+        if held.extra is not None and self.generations.newest(held.extra.tags) > held.epoch:
+            return
         encoded = held.payload is not None
         entry = new_entry(
             key,
@@ -199,6 +285,9 @@ class FirstLevel:
             # Without Redis there is nothing to ask again: the value lives for its whole ttl.
             l1_ttl=None if self._is_alone else policy.l1_ttl,
             proven=asof + self._max_staleness,
+            age=held.age,
+            eager=eager,
+            extra=held.extra,
             kind=self.engine.entry_type,
         )
         try:
@@ -224,12 +313,33 @@ class FirstLevel:
         self.fences.poison_matching(matches)
         return self.engine.delete_matching(matches)
 
+    def forget_tags(self, tags: Collection[str]) -> None:
+        """Let no value be served any more that has one of some tags, however many have.
+
+        What is loading at the moment is not served to those who ask later: see `is_overtaken`.
+        """
+        self.generations.invalidate(tags, self.engine.advance())
+        self.fences.epoch = self.engine.epoch
+        self.tokens.forget(tags)
+
+    def is_overtaken(self, held: Held, asked_at: int) -> bool:
+        """Tell whether a value may not be given to a caller who asked at an epoch.
+
+        One of its tags was invalidated after its load had begun and before the caller came.
+        """
+        if held.extra is None:
+            return False
+        return held.epoch < self.generations.newest(held.extra.tags) <= asked_at
+
     def forget_all(self) -> int:
         """Drop everything, likewise; return how many keys were held."""
+        self.tokens.forget_all()
         self.loads.detach_all()
         self.reads.detach_all()
         self.fences.poison_all()
-        return self.engine.clear()
+        count = self.engine.clear()
+        self.fences.epoch = self.engine.epoch
+        return count
 
     def prove(self, instant: float) -> None:
         """Note that every invalidation older than an instant of the clock has been applied."""

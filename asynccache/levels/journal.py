@@ -19,12 +19,13 @@ BATCH = 256
 class Journal:
     """Keys to delete, the newest once each. Not for more than one event loop."""
 
-    __slots__ = ("_everything", "_keys", "_most_keys")
+    __slots__ = ("_everything", "_keys", "_most_keys", "_tags")
 
     def __init__(self, most_keys: int = MOST_KEYS) -> None:
         self._most_keys = most_keys
         # A dict for its order; the value is the generation of the newest note.
         self._keys: dict[str, object] = {}
+        self._tags: dict[str, object] = {}
         self._everything: object | None = None
 
     def note(self, keys: Collection[str]) -> None:
@@ -34,22 +35,42 @@ class Journal:
             return
         for key in keys:
             self._keys[key] = object()
-        if len(self._keys) > self._most_keys:
+        self._bound()
+
+    def note_tags(self, tags: Collection[str]) -> None:
+        """Note tags whose invalidation could not reach Redis, or whose fate is not known."""
+        if self._everything is not None:
+            self._everything = object()
+            return
+        for tag in tags:
+            self._tags[tag] = object()
+        self._bound()
+
+    def _bound(self) -> None:
+        if len(self._keys) + len(self._tags) > self._most_keys:
             self.note_all()
 
     def note_all(self) -> None:
         """Note that everything has to be deleted."""
         self._keys.clear()
+        self._tags.clear()
         self._everything = object()
 
     def holds(self, key: str) -> bool:
         """Tell whether L2 has to be bypassed for a key."""
         return key in self._keys or self._everything is not None
 
+    def holds_tag(self, tags: Collection[str]) -> bool:
+        """Tell whether values of L2 are out of date because of one of their tags."""
+        return bool(self._tags) and not self._tags.keys().isdisjoint(tags)
+
     def next_batch(self) -> Batch | None:
         """Return what to delete next; None: nothing is left."""
         if self._everything is not None:
             return Batch(None, {}, self._everything)
+        if self._tags:
+            tags = dict(islice(self._tags.items(), BATCH))
+            return Batch([], {}, None, tags)
         if not self._keys:
             return None
         some = dict(islice(self._keys.items(), BATCH))
@@ -70,21 +91,31 @@ class Journal:
             if self._keys.get(key) is generation:
                 del self._keys[key]
 
+        for tag, generation in batch.tags.items():
+            if self._tags.get(tag) is generation:
+                del self._tags[tag]
+
     def __len__(self) -> int:
-        return len(self._keys) + (self._everything is not None)
+        return len(self._keys) + len(self._tags) + (self._everything is not None)
 
     def __repr__(self) -> str:
-        return f"<Journal {'everything' if self._everything is not None else len(self._keys)}>"
+        return f"<Journal {'everything' if self._everything is not None else len(self)}>"
 
 
 class Batch:
-    """A part of the journal: ``keys`` to delete, or None for everything."""
+    """A part of the journal: ``keys`` to delete and ``tags`` to invalidate, or ``keys`` is None and
+    everything has to go."""
 
-    __slots__ = ("everything", "generations", "keys")
+    __slots__ = ("everything", "generations", "keys", "tags")
 
     def __init__(
-        self, keys: list[str] | None, generations: dict[str, object], everything: object | None
+        self,
+        keys: list[str] | None,
+        generations: dict[str, object],
+        everything: object | None,
+        tags: dict[str, object] | None = None,
     ) -> None:
         self.keys = keys
         self.generations = generations
         self.everything = everything
+        self.tags = tags or {}

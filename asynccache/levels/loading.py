@@ -13,16 +13,19 @@ import secrets
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any, TypeAlias, TypeVar
 
+from asynccache.context import LoadContext, enter
 from asynccache.core.arguments import wrong_type
+from asynccache.core.eager import eager_at
 from asynccache.core.fence import Fence
-from asynccache.core.freshness import Fresh, Stale
+from asynccache.core.freshness import Fresh, Reading, Stale
 from asynccache.core.policy import Lifetime, Policy
 from asynccache.errors import LoadTimeout, Unavailable
 from asynccache.flights import Deliver
 from asynccache.levels.first import Held
 from asynccache.levels.leases import LEASE_MS, LEASE_WAIT
 from asynccache.levels.shared import Levels, SecondLevel
-from asynccache.levels.store import Item, Raw
+from asynccache.levels.store import Item, Lease, Raw
+from asynccache.memory.entry import FOREVER, Extra
 from asynccache.types import MISSING, Missing
 
 logger = logging.getLogger("asynccache")
@@ -40,9 +43,12 @@ class LoadRun:
         keys: The keys, none twice.
         loader: Returns the values of the keys that it is given, or of some of them.
         policy: How the values are kept.
+        tags: What the values are tagged with, besides what their loader says.
     """
 
     __slots__ = (
+        "_clock",
+        "_context",
         "_deliver",
         "_fence",
         "_keys",
@@ -51,12 +57,21 @@ class LoadRun:
         "_looked_at",
         "_open",
         "_policy",
+        "_settling",
         "_stale",
+        "_tags",
         "_token",
+        "_tokens",
+        "_unkept",
     )
 
     def __init__(
-        self, levels: Levels, keys: Sequence[str], loader: BulkLoader, policy: Policy
+        self,
+        levels: Levels,
+        keys: Sequence[str],
+        loader: BulkLoader,
+        policy: Policy,
+        tags: tuple[str, ...] = (),
     ) -> None:
         self._levels = levels
         self._keys = keys
@@ -67,8 +82,14 @@ class LoadRun:
         self._deliver: Deliver[Held | Missing]
         self._fence: Fence
         self._open = set(keys)  # those without a value so far
-        self._stale: dict[str, tuple[Any, float]] = {}  # values, and until when they may be used
+        self._tags = tags
+        self._tokens: Mapping[str, bytes] = {}  # from before the load
+        self._clock: int | None = None  # likewise
+        self._stale: dict[str, tuple[Stale, float]] = {}  # and until when they may be used
         self._looked_at: dict[str, object] = {}
+        self._unkept: set[str] = set()  # their source is about to be changed
+        self._settling: dict[str, float] = {}  # their source may be old, for so many seconds
+        self._context: LoadContext
 
     async def get_or_load(
         self, deliver: Deliver[Held | Missing], overtaken: Collection[str]
@@ -92,7 +113,8 @@ class LoadRun:
                 return
             usable = [key for key in self._keys if not second.journal.holds(key)]
             try:
-                await self._look(usable, second)
+                self._tokens = await _asked(self._levels.learn(self._tags))
+                await self._look(usable)
                 await self._load_in_turn([key for key in usable if key in self._open], second)
             except _SecondLevelLost as lost:
                 logger.debug("loading without Redis: %s", lost)
@@ -113,42 +135,119 @@ class LoadRun:
             leased = await self._steal(self._levels.second)
             await self._load(self._keys, leased=leased, announce=True)
 
+    async def refresh_eagerly(
+        self, deliver: Deliver[Held | Missing], overtaken: Collection[str]
+    ) -> None:
+        """Load one key's value before it expires, unless another process has or does.
+
+        Nobody waits for it. Who comes while it runs, and is not served by it, loads for himself.
+        """
+        self._deliver = deliver
+        (key,) = self._keys
+        with self._levels.first.fences.over(key) as self._fence:
+            if key in overtaken:
+                return deliver(key, MISSING)
+            try:
+                await self._refresh_in_turn(key, self._levels.second)
+            except _SecondLevelLost as lost:
+                logger.debug("no eager refresh without Redis: %s", lost)
+            except Exception as error:  # noqa: BLE001  # nobody waits for it
+                logger.warning("the eager refresh of %r failed: %r", key, error)
+        if key in self._open:
+            self._settle(key, MISSING)
+        return None
+
+    async def _refresh_in_turn(self, key: str, second: SecondLevel | None) -> None:
+        if second is None:
+            entry = self._levels.first.current(key)
+            if entry is not None:
+                value, extra = self._levels.first.value_of(entry), entry.extra
+                self._context = LoadContext([key], value, None if extra is None else extra.etag)
+            await self._load([key], leased=())
+            return
+        if second.journal.holds(key):
+            return
+        self._tokens = await _asked(self._levels.learn(self._tags))
+        asof = self._levels.clock.monotonic()
+        ((raw, reading),) = await _asked(self._levels.read([key], self._tokens))
+        self._looked_at[key] = raw.value
+        if isinstance(reading, Fresh) and self._eager_at(reading, asof) > asof:
+            self._accept(key, reading, asof)  # somebody else was earlier
+            return
+        if isinstance(reading, Fresh | Stale):
+            self._context = LoadContext([key], reading.value, reading.record.etag)
+        granted, _ = await self._claim([key], second)
+        if granted:
+            await self._load([key], leased=granted, announce=True)
+
     async def _steal(self, second: SecondLevel | None) -> list[str]:
         if second is None:
             return []
         try:
             token = self._token = secrets.token_bytes(16)
             leases = await second.store.acquire(self._keys, token, LEASE_MS, steal=True)
+            self._tokens = await self._levels.learn(self._tags)
         except Unavailable:
             second.note(self._keys)
             return []
-        granted = [key for key, lease in zip(self._keys, leases, strict=True) if lease.granted]
-        if len(granted) < len(self._keys):
+        self._note(self._keys, leases)
+        denied = [key for key, lease in zip(self._keys, leases, strict=True) if lease.denied]
+        if denied:
             # What cannot be replaced has to go: the value that is loaded now is newer.
-            second.note(set(self._keys).difference(granted))
-        return granted
+            second.note(denied)
+        return [
+            key
+            for key, lease in zip(self._keys, leases, strict=True)
+            if lease.granted and not lease.is_written
+        ]
 
     def _settle(self, key: str, held: Held | Missing) -> None:
         self._open.discard(key)
         self._deliver(key, held)
 
-    async def _look(self, keys: Sequence[str], second: SecondLevel) -> None:
-        if not keys:
-            return
+    async def _look(self, keys: Sequence[str]) -> None:
         asof = self._levels.clock.monotonic()
-        for key, raw in zip(keys, await _asked(second.store.read(keys)), strict=True):
+        found = await _asked(self._levels.read(keys, self._tokens))
+        for key, (raw, reading) in zip(keys, found, strict=True):
             self._looked_at[key] = raw.value
-            self._accept(key, raw, asof)
+            self._accept(key, reading, asof)
 
-    def _accept(self, key: str, raw: Raw, asof: float) -> None:
-        reading = self._levels.interpret(key, raw)
+    async def _accept_raw(self, key: str, raw: Raw, asof: float) -> None:
+        answer = self._levels.interpret_all({key: raw}, self._tokens)
+        ((_, reading),) = await _asked(answer)
+        self._accept(key, reading, asof)
+
+    def _accept(self, key: str, reading: Reading, asof: float) -> None:
         if isinstance(reading, Fresh):
             self._levels.counters.l2_hits += 1
-            held = self._levels.first.hold(reading.value, self._policy, reading.payload)
-            self._install(key, held, reading.left, asof=asof, since=asof)
+            held = self._levels.first.hold_reading(reading, self._policy, self._fence.epoch)
+            eager = self._eager_at(reading, asof)
+            self._install(key, held, reading.left, asof=asof, since=asof, eager=eager)
             self._settle(key, held)
         elif isinstance(reading, Stale):
-            self._stale[key] = (reading.value, asof + reading.left.grace)
+            self._stale[key] = (reading, asof + reading.left.grace)
+
+    def _eager_at(self, reading: Fresh, asof: float) -> float:
+        record = reading.record
+        return eager_at(
+            self._policy.eager,
+            since=asof,
+            left=reading.left.fresh,
+            lifetime=record.fresh_ms / 1000 or None,
+            load_time=record.load_ms / 1000,
+            random=self._levels.random(),
+        )
+
+    def waits_with(self, key: str) -> Held | None:
+        """Return the value past its lifetime that was found in Redis, for who waits no longer."""
+        reading, until = self._stale.get(key, (None, 0.0))
+        if reading is None or self._levels.clock.monotonic() >= until:
+            return None
+        if not self._fence.intact(key):
+            return None
+        held = self._levels.first.hold(reading.value, self._policy, reading.record.payload)
+        held.stale = True
+        return held
 
     async def _load_in_turn(self, pending: list[str], second: SecondLevel) -> None:
         """Load the keys whose lease is granted; wait for the others' loads, up to a limit."""
@@ -167,7 +266,7 @@ class LoadRun:
                 filled = second.leases.wait_for_fill(key, give_up - loop.time())
                 raw = await _asked(filled)
                 if raw is not None:
-                    self._accept(key, raw, asof)
+                    await self._accept_raw(key, raw, asof)
                 if key in self._open:
                     pending.append(key)
 
@@ -189,11 +288,28 @@ class LoadRun:
         for key, lease in zip(keys, leases, strict=True):
             value = lease.raw.value
             if isinstance(value, bytes) and value != self._looked_at.get(key):
-                self._accept(key, lease.raw, asof)
+                await self._accept_raw(key, lease.raw, asof)
+        self._note(keys, leases)
         granted = {key for key, lease in zip(keys, leases, strict=True) if lease.granted}
-        denied = {key for key, lease in zip(keys, leases, strict=True) if lease.denied}
-        await second.leases.release(granted - self._open, self._token)
+        # Under an intent everybody loads for himself, and keeps nothing.
+        denied = {
+            key
+            for key, lease in zip(keys, leases, strict=True)
+            if lease.denied or (lease.is_written and key in self._open)
+        }
+        in_vain = (granted - self._open) | (granted & denied)
+        await second.leases.release(in_vain, self._token)
+        granted -= denied
         return frozenset(granted & self._open), frozenset(denied & self._open)
+
+    def _note(self, keys: Sequence[str], leases: Sequence[Lease]) -> None:
+        """Note what came with the leases about the state of the source."""
+        for key, lease in zip(keys, leases, strict=True):
+            self._clock = lease.clock
+            if lease.is_written:
+                self._unkept.add(key)
+            if lease.settling_ms:
+                self._settling[key] = lease.settling_ms / 1000
 
     async def _load(
         self, keys: Sequence[str], *, leased: Collection[str], announce: bool = False
@@ -227,7 +343,11 @@ class LoadRun:
                 await second.leases.release(leased, self._token)
             return
         since = levels.clock.monotonic()
-        lifetimes = {key: self._policy.lifetime(levels.random()) for key in keys}
+        context = self._context
+        tags = tuple(dict.fromkeys((*self._tags, *context.tags)))
+        extra = Extra(tags, context.etag) if tags or context.etag is not None else None
+        storable = await self._tokens_for(tags, asof) if leased and context.is_kept else False
+        lifetimes: dict[str, Lifetime] = {}
         held: dict[str, Held] = {}
         items: dict[str, Item] = {}
         for key in keys:
@@ -235,18 +355,80 @@ class LoadRun:
                 self._settle(key, MISSING)
                 continue
             held[key] = levels.first.hold(values[key], self._policy)
-            if key in leased:
+            held[key].extra, held[key].epoch = extra, self._fence.epoch
+            lifetimes[key] = self._lifetime(key, values[key])
+            if key in leased and storable:
                 payload = held[key].payload
                 payload = levels.codec.encode(values[key]) if payload is None else payload
-                load_ms = round((since - asof) * 1000)
-                items[key] = levels.item(key, payload, lifetimes[key], load_ms)
+                items[key] = levels.item(
+                    key,
+                    payload,
+                    lifetimes[key],
+                    self._tokens,
+                    tags=tags,
+                    etag=context.etag,
+                    version=context.version,
+                    load_ms=round((since - asof) * 1000),
+                )
         refused = await self._fill(items, second, announce=announce)
         if second is not None:
-            await second.leases.release([key for key in leased if key not in held], self._token)
+            await second.leases.release([key for key in leased if key not in items], self._token)
         for key, value in held.items():
-            if key not in refused:
-                self._install(key, value, lifetimes[key], asof=asof, since=since)
+            if key not in refused and key not in self._unkept and context.is_kept:
+                eager = eager_at(
+                    self._policy.eager,
+                    since=since,
+                    left=lifetimes[key].fresh,
+                    lifetime=None,
+                    load_time=since - asof,
+                    random=levels.random(),
+                )
+                self._install(key, value, lifetimes[key], asof=asof, since=since, eager=eager)
             self._settle(key, value)
+
+    def _lifetime(self, key: str, value: Any) -> Lifetime:
+        """Return how long a loaded value may be kept."""
+        policy = self._policy
+        if self._context.ttl is not None:
+            policy = policy.replace(ttl=self._context.ttl)
+        elif value is None and policy.negative_ttl is not None:
+            ttl = self._levels.negatives.ttl(key, policy.negative_ttl, policy.ttl)
+            policy = policy.replace(ttl=ttl)
+        if value is not None or policy.negative_ttl is None:
+            self._levels.negatives.exists(key)
+        lifetime = policy.lifetime(self._levels.random())
+        settling = self._settling.get(key)
+        if settling is None:
+            return lifetime
+        return Lifetime(min(settling, lifetime.fresh or settling), 0.0)
+
+    async def _tokens_for(self, tags: Sequence[str], asof: float) -> bool:
+        """Make sure that the tokens of tags which the loader chose are from before its load.
+
+        A token that was asked for afterwards may be the one of an invalidation that the value is
+        older than (race 26). False: that cannot be told, and the value is not to be stored in L2.
+        """
+        late = [tag for tag in tags if tag not in self._tokens]
+        if not late:
+            return True
+        first, second = self._levels.first, self._levels.second
+        early = {tag: first.tokens.known_since(tag, asof) for tag in late}
+        found = {tag: token for tag, token in early.items() if token is not None}
+        missing = [tag for tag in late if tag not in found]
+        if missing:
+            if second is None or self._clock is None:
+                return False
+            since, changes = self._levels.clock.monotonic(), first.tokens.changes
+            try:
+                learned = await second.store.ensure_unless_later(missing, self._clock)
+            except Unavailable:
+                return False
+            if learned is None:
+                return False
+            first.tokens.keep(learned, since, changes)
+            found |= learned
+        self._tokens = {**self._tokens, **found}
+        return True
 
     async def _fill(
         self, items: Mapping[str, Item], second: SecondLevel | None, *, announce: bool
@@ -270,10 +452,11 @@ class LoadRun:
 
     async def _run_loader(self, keys: Sequence[str]) -> Mapping[str, Any]:
         counters, limit = self._levels.counters, self._policy.load_timeout
-        counters.loads += len(keys)
         counters.misses += len(keys)
+        self._introduce(keys)
         try:
-            async with asyncio.timeout(limit) as timeout:
+            async with asyncio.timeout(limit) as timeout, self._levels.bulkhead.permit():
+                counters.loads += len(keys)
                 values = await self._loader(list(keys))
         except TimeoutError as error:
             counters.load_failures += len(keys)
@@ -287,27 +470,56 @@ class LoadRun:
             raise wrong_type("load_missing", values, "a function that returns a mapping")
         return values
 
+    def _introduce(self, keys: Sequence[str]) -> None:
+        """Let the loader know what is there already."""
+        context = getattr(self, "_context", None) or LoadContext(keys)
+        if len(keys) == 1 and context.stale is MISSING and keys[0] in self._stale:
+            reading, until = self._stale[keys[0]]
+            if self._levels.clock.monotonic() < until and self._fence.intact(keys[0]):
+                context = LoadContext(keys, reading.value, reading.record.etag)
+        if len(keys) == 1 and context.stale is MISSING:
+            value, etag = self._levels.first.stale_with_etag(keys[0])
+            context = LoadContext(keys, value, etag)
+        self._context = context
+        enter(context)
+
     def _stand_in(self, keys: Sequence[str]) -> bool:
         """Answer a failed load with stale values, if there is one for every key."""
         now = self._levels.clock.monotonic()
         stale: dict[str, Any] = {}
         for key in keys:
-            value, until = self._stale.get(key, (MISSING, 0.0))
+            value: Any = MISSING
             # What was read from L2 may have been invalidated since; L1 has dropped what was.
-            if now >= until or not self._fence.intact(key):
+            if key in self._stale and self._fence.intact(key):
+                reading, until = self._stale[key]
+                tags = reading.record.tags
+                overtaken = self._levels.first.generations.newest(tags) > self._fence.epoch
+                value = MISSING if now >= until or overtaken else reading.value
+            if value is MISSING:
                 value = self._levels.first.stale(key)
             if value is MISSING:
                 return False
             stale[key] = value
         for key, value in stale.items():
-            self._settle(key, self._levels.first.hold(value, self._policy))
+            held = self._levels.first.hold(value, self._policy)
+            held.stale = True
+            self._settle(key, held)
         self._levels.counters.stale_served += len(stale)
         return True
 
-    def _install(self, key: str, held: Held, left: Lifetime, *, asof: float, since: float) -> None:
+    def _install(
+        self,
+        key: str,
+        held: Held,
+        left: Lifetime,
+        *,
+        asof: float,
+        since: float,
+        eager: float = FOREVER,
+    ) -> None:
         if self._fence.intact(key):
             self._levels.first.install(
-                key, held, left=left, policy=self._policy, asof=asof, since=since
+                key, held, left=left, policy=self._policy, asof=asof, since=since, eager=eager
             )
 
 

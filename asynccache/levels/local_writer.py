@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from asynccache.core.eager import eager_at
 from asynccache.core.pattern import Pattern
 from asynccache.core.policy import Policy
 from asynccache.errors import InvalidArgument
 from asynccache.levels.shared import Levels
-from asynccache.memory.entry import FOREVER, Entry
+from asynccache.memory.entry import FOREVER, Entry, Extra
 from asynccache.results import WriteResult
 from asynccache.types import MISSING
 
@@ -27,22 +28,48 @@ class OneLevelWriter:
         self._levels = levels
         self._first = levels.first
 
-    async def put(self, values: Mapping[str, Any], policy: Policy) -> WriteResult:
+    async def put(
+        self,
+        values: Mapping[str, Any],
+        policy: Policy,
+        tags: tuple[str, ...] = (),
+        version: int = 0,
+    ) -> WriteResult:
         """Store values."""
         held = {key: self._first.hold(value, policy) for key, value in values.items()}
         now = self._levels.clock.monotonic()
+        stored = 0
         for key, each in held.items():
+            if version and self._version(key) > version:
+                continue
+            stored += 1
             self._overtake(key)
+            if tags or version:
+                each.extra, each.epoch = Extra(tags, None, version), self._first.engine.epoch
             lifetime = policy.lifetime(self._levels.random())
-            self._first.install(key, each, left=lifetime, policy=policy, asof=now, since=now)
-        return WriteResult(acknowledged=True, affected=len(held))
+            eager = eager_at(
+                policy.eager,
+                since=now,
+                left=lifetime.fresh,
+                lifetime=None,
+                load_time=0.0,
+                random=self._levels.random(),
+            )
+            self._first.install(
+                key, each, left=lifetime, policy=policy, asof=now, since=now, eager=eager
+            )
+        return WriteResult(acknowledged=True, affected=stored)
 
-    async def add(self, key: str, value: Any, policy: Policy) -> bool:
+    def _version(self, key: str) -> int:
+        entry = self._fresh(key)
+        return 0 if entry is None or entry.extra is None else entry.extra.version
+
+    async def add(self, key: str, value: Any, policy: Policy, tags: tuple[str, ...] = ()) -> bool:
         """Store a value unless there is a fresh one."""
         self._first.hold(value, policy)  # what cannot be encoded is an error either way
         if self._fresh(key) is not None:
             return False
-        await self.put({key: value}, policy)
+        await self.put({key: value}, policy, tags)
         return True
 
     async def increment(self, key: str, amount: int, policy: Policy) -> int:
@@ -73,8 +100,16 @@ class OneLevelWriter:
         self._first.engine.renew(entry)
         return WriteResult(acknowledged=True, affected=1)
 
-    async def forget(self, keys: Sequence[str]) -> WriteResult:
-        """Remove keys."""
+    async def forget(
+        self,
+        keys: Sequence[str],
+        settle: float = 0.0,  # noqa: ARG002  # see below
+    ) -> WriteResult:
+        """Remove keys.
+
+        A source that settles is one with replicas: who has those has Redis too, and here what is
+        loaded meanwhile is kept for as long as ever.
+        """
         held = sum(self._fresh(key) is not None for key in keys)
         self._first.forget(keys)
         return WriteResult(acknowledged=True, affected=held)
@@ -96,12 +131,28 @@ class OneLevelWriter:
         affected = self._first.forget_matching(pattern.matches)
         return WriteResult(acknowledged=True, affected=affected)
 
+    async def forget_tags(self, tags: Sequence[str]) -> WriteResult:
+        """Invalidate what has one of some tags."""
+        self._first.forget_tags(tags)
+        return WriteResult(acknowledged=True, affected=0)
+
+    async def mark(self, key: str, nonce: bytes, ttl: float) -> None:  # noqa: ARG002  # see below
+        """Announce that a key's source is about to be changed.
+
+        If this process dies meanwhile, what it keeps is gone too: `unmark` is all that is needed.
+        """
+        self._first.forget([key])
+
+    async def unmark(self, key: str, nonce: bytes) -> WriteResult:  # noqa: ARG002
+        """Take that back, and remove the key."""
+        return await self.forget([key])
+
     async def forget_all(self) -> WriteResult:
         """Remove everything."""
         return WriteResult(acknowledged=True, affected=self._first.forget_all())
 
     def _fresh(self, key: str) -> Entry | None:
-        entry = self._first.engine.get(key)
+        entry = self._first.current(key)
         if entry is None or self._levels.clock.monotonic() >= entry.soft:
             return None
         return entry

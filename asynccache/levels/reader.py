@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from inspect import isawaitable
 from typing import Any
@@ -11,11 +12,15 @@ from asynccache.core.freshness import Fresh, Miss
 from asynccache.core.policy import Policy
 from asynccache.errors import Unavailable
 from asynccache.flight import Flight
-from asynccache.flights import Deliver, FlightTable
+from asynccache.flights import Deliver, FlightTable, Work
 from asynccache.levels.first import Held
 from asynccache.levels.loading import BulkLoader, LoadRun
 from asynccache.levels.shared import Levels, SecondLevel
+from asynccache.memory.entry import Entry
 from asynccache.types import MISSING, Missing
+
+EAGER_RETRY = 5.0
+"""Seconds after which an eager refresh is tried again when nothing has come of it."""
 
 
 class Reader:
@@ -36,6 +41,7 @@ class Reader:
             policy: How values found in Redis are kept in L1.
         """
         reads = self._levels.first.reads
+        asked_at = self._levels.first.engine.epoch
         values, flights, to_read = self._sort(keys, reads)
         second = self._levels.second
         if second is None:
@@ -46,7 +52,10 @@ class Reader:
                 await self._read(to_read, second, policy, deliver, overtaken)
 
             flights |= reads.start(to_read, read, cancel_abandoned=False)
-        values |= await self._arrivals(flights)
+        arrived, overtaken = await self._arrivals(flights, asked_at)
+        values |= arrived
+        if overtaken:
+            values |= await self.get(overtaken, policy)
         return {key: values[key] for key in dict.fromkeys(keys) if key in values}
 
     async def _read(
@@ -60,16 +69,17 @@ class Reader:
         levels = self._levels
         usable = [key for key in keys if not second.journal.holds(key)]
         found: set[str] = set()
-        asof = levels.clock.monotonic()
         with levels.first.fences.over(*usable) as fence:
+            asof = levels.clock.monotonic()
             try:
-                raws = await second.store.read(usable) if usable else []
+                tokens = await levels.learn(())
+                asof = levels.clock.monotonic()
+                readings = await levels.read(usable, tokens)
             except Unavailable:
-                raws = []
-            for key, raw in zip(usable, raws, strict=False):
-                reading = levels.interpret(key, raw)
+                readings = []
+            for key, (raw, reading) in zip(usable, readings, strict=False):
                 if isinstance(reading, Fresh):
-                    held = levels.first.hold(reading.value, policy, reading.payload)
+                    held = levels.first.hold_reading(reading, policy, fence.epoch)
                     if fence.intact(key) and key not in overtaken:
                         levels.first.install(
                             key, held, left=reading.left, policy=policy, asof=asof, since=asof
@@ -99,7 +109,8 @@ class Reader:
         *,
         registered: bool,
         refresh: bool = False,
-    ) -> Any:
+        tags: tuple[str, ...] = (),
+    ) -> Held:
         """Return the value of a key that the first level does not answer, loading it if need be.
 
         Args:
@@ -108,29 +119,94 @@ class Reader:
             policy: How it is kept and loaded.
             registered: The loader outlives the call: its load may finish without waiters.
             refresh: Load it whatever is there.
+            tags: What the value is tagged with, besides what its loader says.
+
+        Returns:
+            The value, for `FirstLevel.take`.
         """
-
-        async def load_one(keys: list[str]) -> Mapping[str, Any]:
-            awaitable = loader()
-            if not isawaitable(awaitable):
-                raise wrong_type("loader", awaitable, "a function that returns an awaitable")
-            return {keys[0]: await awaitable}
-
-        loads = self._levels.first.loads
+        first = self._levels.first
+        loads = first.loads
         if refresh:
             loads.detach(key)
         while True:
+            asked_at = first.engine.epoch
             flight = loads.join(key)
             if flight is None:
-                flight = self._start([key], load_one, policy, registered, refresh=refresh)[key]
-            held = await flight.wait()
-            if held is not MISSING:
-                return self._levels.first.take(held)
-            # A bulk load that was joined had no value for the key: load it after all.
+                work = LoadRun(self._levels, [key], _only(loader), policy, tags)
+                entrance = work.refresh if refresh else work.get_or_load
+                flight = self._fly([key], work, entrance, policy, registered)[key]
+            held = await self._patiently(flight, policy, registered)
+            if held is not MISSING and not first.is_overtaken(held, asked_at):
+                return held
+            # A bulk load that was joined had no value for the key, or one of the value's tags was
+            # invalidated before this caller came: load it after all.
             loads.joined -= 1
 
+    async def _patiently(
+        self, flight: Flight[Held | Missing], policy: Policy, registered: bool
+    ) -> Held | Missing:
+        """Wait for a flight; for as long as the policy says, if there is a value in its grace."""
+        patience = policy.soft_timeout
+        if patience is None or not (registered or policy.background):
+            return await flight.wait()
+        waiter = flight.enlist()
+        try:
+            await asyncio.wait((waiter,), timeout=patience)
+            if not waiter.done() and (held := self._in_grace(flight)) is not None:
+                self._levels.counters.stale_served += 1
+                return held
+            return await waiter
+        finally:
+            flight.leave(waiter)
+            del waiter  # it holds the exception, whose traceback would hold it
+
+    def _in_grace(self, flight: Flight[Held | Missing]) -> Held | None:
+        first, key = self._levels.first, flight.key
+        value = first.stale(key)
+        if value is not MISSING:
+            held = Held(value, None)
+            held.stale, held.level = True, "L1"
+            return held
+        work = flight.work
+        return work.waits_with(key) if isinstance(work, LoadRun) else None
+
+    def refresh_soon(
+        self,
+        entry: Entry,
+        loader: Callable[[], Awaitable[Any]],
+        policy: Policy,
+        *,
+        registered: bool,
+        tags: tuple[str, ...] = (),
+    ) -> None:
+        """Refresh an entry in the background, whose time for that has come.
+
+        Args:
+            entry: The entry.
+            loader: See `load`, as for the rest.
+            policy: How the value is kept and loaded.
+            registered: A loader that may not outlive the call is not called.
+            tags: What the value is tagged with.
+        """
+        # Once for each entry, and again if nothing comes of it.
+        now = self._levels.clock.monotonic()
+        entry.eager = now + EAGER_RETRY
+        entry.soft = min(entry.expiry, entry.eager, max(entry.soft, now))
+        loads = self._levels.first.loads
+        if not (registered or policy.background) or loads.has(entry.key):
+            return
+        work = LoadRun(self._levels, [entry.key], _only(loader), policy, tags)
+        self._levels.counters.eager_refreshes += 1
+        self._fly([entry.key], work, work.refresh_eagerly, policy, registered=True)
+
     async def load_many(
-        self, keys: Sequence[str], loader: BulkLoader, policy: Policy, *, registered: bool
+        self,
+        keys: Sequence[str],
+        loader: BulkLoader,
+        policy: Policy,
+        *,
+        registered: bool,
+        tags: tuple[str, ...] = (),
     ) -> dict[str, Any]:
         """Return the values of some keys, loading those that are missing in one call.
 
@@ -139,6 +215,7 @@ class Reader:
             loader: Returns the values of the keys that it is given, or of some of them.
             policy: How they are kept and loaded.
             registered: The loader outlives the call: its load may finish without waiters.
+            tags: What the values are tagged with, besides what their loader says.
         """
 
         async def load_missing(keys: list[str]) -> Mapping[str, Any]:
@@ -147,10 +224,16 @@ class Reader:
                 raise wrong_type("load_missing", awaitable, "a function that returns an awaitable")
             return await awaitable
 
-        values, flights, to_load = self._sort(keys, self._levels.first.loads)
-        if to_load:
-            flights |= self._start(to_load, load_missing, policy, registered)
-        values |= await self._arrivals(flights)
+        values: dict[str, Any] = {}
+        wanted = list(dict.fromkeys(keys))
+        while wanted:
+            asked_at = self._levels.first.engine.epoch
+            found, flights, to_load = self._sort(wanted, self._levels.first.loads)
+            if to_load:
+                work = LoadRun(self._levels, to_load, load_missing, policy, tags)
+                flights |= self._fly(to_load, work, work.get_or_load, policy, registered)
+            arrived, wanted = await self._arrivals(flights, asked_at)
+            values |= found | arrived
         return {key: values[key] for key in dict.fromkeys(keys) if key in values}
 
     def _sort(
@@ -170,25 +253,26 @@ class Reader:
                 rest.append(key)
         return values, flights, rest
 
-    def _start(
+    def _fly(
         self,
         keys: Sequence[str],
-        loader: BulkLoader,
+        work: LoadRun,
+        entrance: Work[Held | Missing],
         policy: Policy,
         registered: bool,
-        *,
-        refresh: bool = False,
     ) -> dict[str, Flight[Held | Missing]]:
-        run = LoadRun(self._levels, keys, loader, policy)
         cancel = policy.cancel_abandoned
         return self._levels.first.loads.start(
             keys,
-            run.refresh if refresh else run.get_or_load,
-            cancel_abandoned=not registered if cancel is None else cancel,
+            entrance,
+            cancel_abandoned=not (registered or policy.background) if cancel is None else cancel,
+            owner=work,
         )
 
-    async def _arrivals(self, flights: Mapping[str, Flight[Held | Missing]]) -> dict[str, Any]:
-        """Wait for some flights; return the values that they had."""
+    async def _arrivals(
+        self, flights: Mapping[str, Flight[Held | Missing]], asked_at: int
+    ) -> tuple[dict[str, Any], list[str]]:
+        """Wait for some flights; return the values that they had, and the keys to ask for again."""
         waiters = {}
         helds: dict[str, Held | Missing] = {}
         try:
@@ -201,8 +285,20 @@ class Reader:
             # Taken out: a waiter holds its exception, whose traceback holds this frame.
             for key in list(waiters):
                 flights[key].leave(waiters.pop(key))
-        return {
-            key: self._levels.first.take(held)
-            for key, held in helds.items()
-            if not isinstance(held, Missing)
-        }
+        first = self._levels.first
+        found = {key: held for key, held in helds.items() if not isinstance(held, Missing)}
+        overtaken = [key for key, held in found.items() if first.is_overtaken(held, asked_at)]
+        values = {key: first.take(held) for key, held in found.items() if key not in overtaken}
+        return values, overtaken
+
+
+def _only(loader: Callable[[], Awaitable[Any]]) -> BulkLoader:
+    """Return a loader of one key as one of several."""
+
+    async def load_one(keys: list[str]) -> Mapping[str, Any]:
+        awaitable = loader()
+        if not isawaitable(awaitable):
+            raise wrong_type("loader", awaitable, "a function that returns an awaitable")
+        return {keys[0]: await awaitable}
+
+    return load_one

@@ -32,6 +32,7 @@ class Replay:
         random: Returns a number from 0 to below 1, for jitter.
         forget: Drops keys (None: all) from the first level. What an unacknowledged ``set`` left
             there is in no other process: once Redis is back, all of them shall agree again.
+        forget_tags: Likewise, what has one of some tags.
     """
 
     def __init__(
@@ -40,11 +41,14 @@ class Replay:
         store: Store,
         tasks: OwnedTasks,
         random: Callable[[], float],
+        *,
         forget: Callable[[Sequence[str] | None], object],
+        forget_tags: Callable[[Collection[str]], object],
     ) -> None:
         self._journal = journal
         self._store = store
         self._forget = forget
+        self._forget_tags = forget_tags
         self._tasks = tasks
         self._random = random
         self._task: asyncio.Task[None] | None = None
@@ -81,10 +85,14 @@ class Replay:
         if batch is None:
             return
         if batch.keys is None:
-            await self._store.forget_matching(None)
+            await self._store.renew_era()
+            self._forget(None)
+        elif batch.tags:
+            await self._store.invalidate_tags(list(batch.tags))
+            self._forget_tags(batch.tags)
         else:
             await self._store.forget(batch.keys)
-        self._forget(batch.keys)
+            self._forget(batch.keys)
         self._journal.done(batch)
 
     async def flush(self, patience: float) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from enum import IntEnum
 from typing import NamedTuple, Protocol
 
 from asynccache.core.pattern import Pattern
@@ -29,11 +30,27 @@ class Lease(NamedTuple):
         granted: This process may load, and fill with its token.
         raw: What the key held at that moment: it may have been filled just before.
         denied: Nobody can be granted it now (Redis has no memory left): to wait is of no use.
+        is_written: Somebody is about to change the source: nothing may be kept.
+        settling_ms: For so long what is loaded may be old: it may be kept no longer.
+        clock: That of the tags at that moment; None: it cannot be told.
     """
 
     granted: bool
     raw: Raw
     denied: bool = False
+    is_written: bool = False
+    settling_ms: int = 0
+    clock: int | None = None
+
+
+class Outcome(IntEnum):
+    """What became of a record that was to be stored."""
+
+    OLDER = 0
+    """What is there has a higher version."""
+    STORED = 1
+    UNKEPT = 2
+    """Somebody is about to change the source: nothing is kept now."""
 
 
 class Store(Protocol):
@@ -84,16 +101,58 @@ class Store(Protocol):
         """
         ...
 
-    async def put(self, items: Mapping[str, Item]) -> None:
-        """Store records whatever is there."""
+    def stamp(self, key: str) -> bytes:
+        """Return the incarnation of the server that has a key, 8 bytes: see `core.record`."""
+        ...
+
+    async def ensure(self, tags: Sequence[str]) -> dict[str, bytes]:
+        """Return the tokens of some tags ("": the namespace's), made for those that have none."""
+        ...
+
+    async def ensure_unless_later(self, tags: Sequence[str], clock: int) -> dict[str, bytes] | None:
+        """Return the tokens of some tags; None: one was invalidated after a time of the clock.
+
+        None as well where that is not known.
+        """
+        ...
+
+    async def invalidate_tags(self, tags: Sequence[str]) -> None:
+        """Replace the tokens of some tags, and tell the others."""
+        ...
+
+    async def renew_era(self) -> None:
+        """Replace the namespace's token, and tell the others: everything is invalid."""
+        ...
+
+    async def mark(self, key: str, nonce: bytes, ms: int) -> None:
+        """Announce that a key's source is about to be changed, for so long at most."""
+        ...
+
+    async def unmark(self, key: str, nonce: bytes) -> int:
+        """Take that back, and remove the key; return 1 if it was there."""
+        ...
+
+    async def put(self, items: Mapping[str, Item], version: int = 0) -> list[Outcome]:
+        """Store records whatever is there; return what became of each.
+
+        Args:
+            items: The records.
+            version: Of all of them; 0: they have none, and the last one wins.
+        """
         ...
 
     async def add(self, key: str, item: Item) -> bool:
         """Store a record unless there is a fresh one; tell whether it was stored."""
         ...
 
-    async def increment(self, key: str, amount: int, px: int) -> int | Raw:
+    async def increment(self, key: str, amount: int, px: int, prefix: bytes) -> int | Raw:
         """Add to a counter, made with ``px`` where there is none; return the count.
+
+        Args:
+            key: The key.
+            amount: What to add.
+            px: Milliseconds, for a new counter; 0: without expiry.
+            prefix: What stands in front of a counter's number; see `core.record`.
 
         Returns:
             The count, or what the key holds when that is not a counter.
@@ -107,8 +166,13 @@ class Store(Protocol):
         """Put bytes in the place of those that were read (empty: remove them), if still there."""
         ...
 
-    async def forget(self, keys: Sequence[str]) -> int:
-        """Remove some keys; return how many were there."""
+    async def forget(self, keys: Sequence[str], settle_ms: int = 0) -> int:
+        """Remove some keys; return how many were there.
+
+        Args:
+            keys: The keys.
+            settle_ms: For so long what is loaded for them may be old; see `Lease`.
+        """
         ...
 
     async def expire(self, keys: Sequence[str]) -> int:
@@ -122,6 +186,6 @@ class Store(Protocol):
         """
         ...
 
-    async def forget_matching(self, pattern: Pattern | None) -> int:
-        """Remove the keys that match, or all of the namespace; return how many."""
+    async def forget_matching(self, pattern: Pattern) -> int:
+        """Remove the keys that match; return how many."""
         ...

@@ -192,6 +192,12 @@ class MemoryEngine:
             self.hooks.on_work()
         return count
 
+    def advance(self) -> int:
+        """Let no entry be served without a look at its tags; return the new epoch."""
+        self.epoch += EPOCH_STEP
+        self.hooks.on_epoch(self.epoch)
+        return self.epoch
+
     def bury_all(self) -> int:
         """Do what `clear` does, and leave the freeing to `work`."""
         count = len(self)

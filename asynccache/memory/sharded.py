@@ -100,6 +100,12 @@ class ShardedEngine:
             self.hooks.on_work()
         return count
 
+    def advance(self) -> int:
+        """See `MemoryEngine.advance`."""
+        for shard in self._shards:
+            self.epoch = shard.advance()
+        return self.epoch
+
     def sweep(self, now: float, is_over: Callable[[], bool]) -> bool:
         """See `MemoryEngine.sweep`."""
         return self._buckets.sweep(now, self._expire, is_over)

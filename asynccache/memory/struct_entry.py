@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from asynccache.memory.entry import NOWHERE
+from asynccache.memory.entry import FOREVER, NOWHERE, Extra
 
 
 class StructEntry(msgspec.Struct, gc=False):
@@ -23,6 +23,9 @@ class StructEntry(msgspec.Struct, gc=False):
     soft: float
     hard: float
     grace: float
+    born: float = 0.0
+    eager: float = FOREVER
+    extra: Extra | None = None
     weight: int = 1
     epoch: int = 0
     hits: int = 0

@@ -18,6 +18,7 @@ from typing import Any, Final, Literal
 from redis.asyncio.connection import AbstractConnection
 
 from asynccache.core.addresses import Address
+from asynccache.core.record import NO_TOKEN
 from asynccache.core.routing import slot_of_command
 from asynccache.core.slots import SLOTS, SlotMap, slot_of
 from asynccache.errors import CacheClosed, DecodeError, NotStarted, Unavailable
@@ -127,6 +128,10 @@ class ClusterLink:
             if any(errand.has_to_wait for errand in under_way):
                 await asyncio.sleep(TRY_AGAIN_SECONDS * (hop + 1))
         raise Unavailable(f"the cluster has redirected a command {MOST_HOPS} times")
+
+    def stamp(self, key: str) -> bytes:  # noqa: ARG002
+        """See `Transport.stamp`."""
+        return NO_TOKEN
 
     async def primaries(self) -> Sequence[Carrier]:
         """See `Transport.primaries`."""

@@ -16,6 +16,7 @@ from typing import Any, Literal
 from redis.asyncio.connection import AbstractConnection
 
 from asynccache.core.breaker import Breaker
+from asynccache.core.record import NO_TOKEN
 from asynccache.errors import CacheClosed, NotStarted, Unavailable
 from asynccache.redis import faults
 from asynccache.redis.calls import Call
@@ -144,6 +145,10 @@ class Link:
             replies = await self._carry(connector, commands, retry)
         self.breaker.success(stamp)
         return replies
+
+    def stamp(self, key: str) -> bytes:  # noqa: ARG002  # a cluster has many
+        """See `Transport.stamp`."""
+        return NO_TOKEN
 
     async def primaries(self) -> list[Carrier]:
         """See `Transport.primaries`."""

@@ -35,6 +35,21 @@ local function is_fresh(key)
 end
 """
 
+# The version stands in bytes 25 to 32 of a record. Compared in halves: a Lua number has 53 bits.
+_VERSION = """
+local function is_newer(key, high, low)
+  local head = redis.pcall('GETRANGE', key, 0, 31)
+  if type(head) ~= 'string' or #head < 32 or string.sub(head, 1, 3) ~= 'ac\\2' then return false end
+  local halves = {0, 0}
+  for place = 25, 32 do
+    local half = place < 29 and 1 or 2
+    halves[half] = halves[half] * 256 + string.byte(head, place)
+  end
+  high, low = tonumber(high), tonumber(low)
+  return halves[1] > high or (halves[1] == high and halves[2] > low)
+end
+"""
+
 FILL: Final = Script(
     _STORE
     + """
@@ -56,8 +71,22 @@ RENEW: Final = Script(
 )
 """ARGV: token, milliseconds. Keeps a lease while its load runs."""
 
-PUT: Final = Script(_STORE + "store(ARGV[1], ARGV[2]) return 1")
-"""ARGV: record, px. Stores whatever is there, and takes the lease of any load away."""
+PUT: Final = Script(
+    _STORE
+    + _VERSION
+    + """
+if ARGV[3] .. ARGV[4] ~= '00' and is_newer(KEYS[1], ARGV[3], ARGV[4]) then return 0 end
+if redis.call('EXISTS', KEYS[3]) == 1 then
+  redis.call('DEL', KEYS[1], KEYS[2])
+  return 2
+end
+store(ARGV[1], ARGV[2])
+return 1
+"""
+)
+"""KEYS[3]: intents. ARGV: record, px, upper and lower half of the version (0, 0: none). 1: stored,
+and the lease of any load taken away; 0: what is there has a higher version, nothing was done; 2:
+somebody is about to change the source, and nothing is kept."""
 
 ADD: Final = Script(
     _STORE
@@ -70,8 +99,79 @@ return 1
 )
 """ARGV: record, px. 1: stored; 0: there is a fresh value, or a string that is damage."""
 
-FORGET: Final = Script("redis.call('DEL', KEYS[2]) return redis.call('DEL', KEYS[1])")
-"""Removes the record and the lease: a load that holds it would bring the old value back."""
+FORGET: Final = Script(
+    """
+redis.call('DEL', KEYS[2])
+if ARGV[1] ~= '0' then redis.call('SET', KEYS[3], '', 'PX', ARGV[1]) end
+return redis.call('DEL', KEYS[1])
+"""
+)
+"""KEYS[3]: the sign of settling. ARGV: for how many milliseconds what is loaded may be old. Removes
+the record and the lease: a load that holds it would bring the old value back."""
+
+MARK: Final = Script(
+    """
+if redis.call('TYPE', KEYS[3]).ok ~= 'set' then redis.call('DEL', KEYS[3]) end
+redis.call('DEL', KEYS[1], KEYS[2])
+redis.call('SADD', KEYS[3], ARGV[1])
+if redis.call('PTTL', KEYS[3]) < tonumber(ARGV[2]) then redis.call('PEXPIRE', KEYS[3], ARGV[2]) end
+return 1
+"""
+)
+"""KEYS[3]: intents. ARGV: nonce, milliseconds. From here on nothing is kept for the key, until
+every nonce has been taken back or the longest of their times is over (races 17 to 19)."""
+
+UNMARK: Final = Script(
+    """
+redis.pcall('SREM', KEYS[3], ARGV[1])
+redis.call('DEL', KEYS[2])
+return redis.call('DEL', KEYS[1])
+"""
+)
+"""KEYS[3]: intents. ARGV: nonce. Takes an intent back, and removes record and lease."""
+
+# A token is eight random bytes and, in hexadecimal, the clock of its invalidation.
+ENSURE: Final = Script(
+    """
+local token = redis.pcall('GET', KEYS[1])
+if type(token) == 'string' and #token == 24 then
+  if redis.call('PTTL', KEYS[1]) < ARGV[2] / 2 then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+  return token
+end
+redis.call('DEL', KEYS[1])
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return ARGV[1]
+"""
+)
+"""KEYS[1]: a token. ARGV: a new one, milliseconds. Returns the token, made if there is none: a tag
+whose token was evicted gets another one, never a first one again (race 27)."""
+
+_TICK = """
+local function tick(key)
+  if redis.call('TYPE', key).ok == 'string' then
+    local clock = redis.pcall('INCR', key)
+    if type(clock) == 'number' then return clock end
+  end
+  redis.call('DEL', key)
+  local time = redis.call('TIME')
+  return redis.call('INCRBY', key, time[1] .. string.format('%06d', time[2]))
+end
+"""
+
+TICK: Final = Script(_TICK + "return tick(KEYS[1])")
+"""KEYS[1]: the clock of tags. A clock that was lost starts at the time: later than it ever was."""
+
+RETAG: Final = Script(
+    _TICK
+    + """
+redis.call('DEL', KEYS[2])
+local clock = ARGV[3] == '' and string.format('%016x', tick(KEYS[1])) or ARGV[3]
+redis.call('SET', KEYS[2], ARGV[1] .. clock, 'PX', ARGV[2])
+return 1
+"""
+)
+"""KEYS: the clock of tags, a token. ARGV: eight random bytes, milliseconds, the clock in
+hexadecimal (empty: to be read here). Replaces a token: what holds the old one is invalid."""
 
 EXPIRE: Final = Script(
     _GRACE
@@ -98,16 +198,28 @@ return redis.call('PEXPIRE', KEYS[1], tonumber(ARGV[1]) + grace_of(KEYS[1]))
 INCREMENT: Final = Script(
     """
 local kind = redis.call('TYPE', KEYS[1]).ok
-if kind ~= 'string' and kind ~= 'none' then redis.call('DEL', KEYS[1]) end
-local count = redis.pcall('INCRBY', KEYS[1], ARGV[1])
-if type(count) == 'table' then return count end
+local old = kind == 'string' and redis.call('GET', KEYS[1]) or false
+local count = '0'
+if old then
+  if string.sub(old, 1, 1) ~= '#' then return redis.error_reply('ERR not an integer') end
+  if string.sub(old, 1, #ARGV[3]) == ARGV[3] then count = string.sub(old, #ARGV[3] + 1)
+  else old = false end
+end
+local left = old and redis.call('PTTL', KEYS[1]) or tonumber(ARGV[2])
+redis.call('SET', KEYS[1], count) -- refused if there is no memory, and nothing has happened
 redis.call('DEL', KEYS[2])
-if kind ~= 'string' and ARGV[2] ~= '0' then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
-return redis.call('GET', KEYS[1])
+local sum = redis.pcall('INCRBY', KEYS[1], ARGV[1])
+if type(sum) == 'number' then count = redis.call('GET', KEYS[1]) end
+if type(sum) ~= 'number' and not old then redis.call('DEL', KEYS[1]) return sum end
+redis.call('SET', KEYS[1], ARGV[3] .. count)
+if left > 0 then redis.call('PEXPIRE', KEYS[1], left) end
+if type(sum) ~= 'number' then return sum end
+return count
 """
 )
-"""ARGV: amount, px for a new counter. The count as text: a Lua number has only 53 bits. What is of
-another Redis type gives way to a new counter; a string that is none is an error."""
+"""ARGV: amount, px for a new counter, what stands in front of a counter's number. The count as
+text: a Lua number has only 53 bits, so that Redis itself has to add. What is of another Redis type,
+or of an earlier era, gives way to a new counter; a string that is none is an error."""
 
 EXCHANGE: Final = Script(
     _GRACE

@@ -6,7 +6,8 @@ The announcement of a change always follows the change itself in the same exchan
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+import secrets
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from redis.exceptions import ResponseError
@@ -15,7 +16,7 @@ from asynccache.core.keys import KeySpace
 from asynccache.core.messages import Kind, Message, forget_keys
 from asynccache.core.pattern import Pattern, redis_globs
 from asynccache.errors import Unavailable
-from asynccache.levels.store import Item, Lease, Raw
+from asynccache.levels.store import Item, Lease, Outcome, Raw
 from asynccache.redis import lua
 from asynccache.redis.scripts import Script, ScriptCall, run
 from asynccache.redis.transport import Argument, Carrier, Command, Transport
@@ -26,7 +27,11 @@ SCAN_COUNT = 500
 MOST_SCANS = 3
 """Of everything, while the keys of a cluster are moving."""
 
+TOKEN_MS = 30 * 86_400_000
+"""How long a tag's token lives when nobody uses it; extended once a day while somebody does."""
+
 _NUMBER = re.compile(rb"[0-9]{1,19}")
+_NEVER = b"0" * 16
 
 
 class RedisStore:
@@ -60,15 +65,31 @@ class RedisStore:
     ) -> list[Lease]:
         """See `Store.acquire`."""
         only_if_free = () if steal else ("NX",)
-        claims: list[Command] = [
-            ("SET", self._keys.lease(key), token, *only_if_free, "PX", lease_ms) for key in keys
-        ]
+        commands: list[Command] = []
+        for key in keys:
+            lease = self._keys.lease(key)
+            commands += [
+                ("SET", lease, token, *only_if_free, "PX", lease_ms),
+                *self._reads([key]),
+                ("EXISTS", self._keys.intent(key)),
+                ("PTTL", self._keys.settling(key)),
+            ]
+        ordered = self._transport.is_ordered
+        if ordered:  # else another server would have to be asked, which may be down
+            commands.append(("GET", self._keys.tag_clock))
         # Sent twice, a claim could be refused because of itself.
-        replies = await self._transport.call(*claims, *self._reads(keys), retry=False)
-        answers = zip(replies[: len(keys)], _pairs(replies[len(keys) :]), strict=True)
+        replies = await self._transport.call(*commands, retry=False)
+        clock = _time(replies.pop()) if ordered else None
         return [
-            Lease(reply in (b"OK", True), raw, denied=isinstance(reply, ResponseError))
-            for reply, raw in answers
+            Lease(
+                granted=reply in (b"OK", True),
+                raw=Raw(value, pttl),
+                denied=isinstance(reply, ResponseError),
+                is_written=intents != 0,
+                settling_ms=settling if isinstance(settling, int) and settling > 0 else 0,
+                clock=clock,
+            )
+            for reply, value, pttl, intents, settling in _groups(replies, 5)
         ]
 
     async def lease_left(self, key: str) -> tuple[Raw, int]:
@@ -97,10 +118,14 @@ class RedisStore:
         replies = _checked(await self._run_and_announce(fills, announced))
         return {key for key, reply in zip(items, replies, strict=True) if reply == 1}
 
-    async def put(self, items: Mapping[str, Item]) -> None:
+    async def put(self, items: Mapping[str, Item], version: int = 0) -> list[Outcome]:
         """See `Store.put`."""
-        puts = [self._script(lua.PUT, key, *item) for key, item in items.items()]
-        await self._change(puts, list(items))
+        halves = divmod(version, 2**32)
+        puts = [
+            self._script(lua.PUT, key, *item, *halves, third=self._keys.intent(key))
+            for key, item in items.items()
+        ]
+        return [Outcome(outcome) for outcome in await self._change(puts, list(items))]
 
     async def add(self, key: str, item: Item) -> bool:
         """See `Store.add`."""
@@ -110,9 +135,9 @@ class RedisStore:
             _checked(await run(self._transport, *self._announcements([key])))
         return bool(stored)
 
-    async def increment(self, key: str, amount: int, px: int) -> int | Raw:
+    async def increment(self, key: str, amount: int, px: int, prefix: bytes) -> int | Raw:
         """See `Store.increment`."""
-        script = self._script(lua.INCREMENT, key, amount, px)
+        script = self._script(lua.INCREMENT, key, amount, px, prefix)
         (count,) = await self._run_and_announce([script], [key], retry=False)
         if isinstance(count, ResponseError):
             if "overflow" in str(count):
@@ -129,9 +154,23 @@ class RedisStore:
         (done,) = _checked(await run(self._transport, script))
         return bool(done)
 
-    async def forget(self, keys: Sequence[str]) -> int:
+    async def forget(self, keys: Sequence[str], settle_ms: int = 0) -> int:
         """See `Store.forget`."""
-        return sum(await self._change([self._script(lua.FORGET, key) for key in keys], keys))
+        removals = [
+            self._script(lua.FORGET, key, settle_ms, third=self._keys.settling(key)) for key in keys
+        ]
+        return sum(await self._change(removals, keys))
+
+    async def mark(self, key: str, nonce: bytes, ms: int) -> None:
+        """See `Store.mark`."""
+        marking = self._script(lua.MARK, key, nonce, ms, third=self._keys.intent(key))
+        await self._change([marking], [key])
+
+    async def unmark(self, key: str, nonce: bytes) -> int:
+        """See `Store.unmark`."""
+        unmarking = self._script(lua.UNMARK, key, nonce, third=self._keys.intent(key))
+        (removed,) = await self._change([unmarking], [key])
+        return removed
 
     async def expire(self, keys: Sequence[str]) -> int:
         """See `Store.expire`."""
@@ -142,16 +181,70 @@ class RedisStore:
         (fresh,) = await self._change([self._script(lua.TOUCH, key, fresh_ms)], [key])
         return bool(fresh)
 
-    async def forget_matching(self, pattern: Pattern | None) -> int:
+    # Tags.
+
+    def stamp(self, key: str) -> bytes:
+        """See `Store.stamp`."""
+        return self._transport.stamp(key)
+
+    async def ensure(self, tags: Sequence[str]) -> dict[str, bytes]:
+        """See `Store.ensure`."""
+        return {tag: token for tag, (token, _) in (await self._ensured(tags)).items()}
+
+    async def _ensured(self, tags: Sequence[str]) -> dict[str, tuple[bytes, int]]:
+        made = [secrets.token_bytes(8) + _NEVER for _ in tags]
+        ensuring = [
+            (lua.ENSURE, (self._keys.token(tag),), (token, TOKEN_MS))
+            for tag, token in zip(tags, made, strict=True)
+        ]
+        tokens = _checked(await run(self._transport, *ensuring))
+        return {tag: (token[:8], _clock(token)) for tag, token in zip(tags, tokens, strict=True)}
+
+    async def ensure_unless_later(self, tags: Sequence[str], clock: int) -> dict[str, bytes] | None:
+        """See `Store.ensure_unless_later`."""
+        tokens = await self._ensured(tags)
+        # Asked for afterwards: a tag without a time was made by whoever used it first, and may
+        # have been invalidated before that, and evicted.
+        (now,) = await self._transport.call(("GET", self._keys.tag_clock))
+        if _time(now) == clock or all(0 < at <= clock for _, at in tokens.values()):
+            return {tag: token for tag, (token, _) in tokens.items()}
+        return None
+
+    async def invalidate_tags(self, tags: Sequence[str]) -> None:
+        """See `Store.invalidate_tags`."""
+        messages = forget_keys(self._origin, tags, Kind.FORGET_TAGS)
+        await self._retag(tags, [self._announcement(message) for message in messages])
+
+    async def renew_era(self) -> None:
+        """See `Store.renew_era`."""
+        await self._retag([""], [self._announcement(Message(self._origin, Kind.FORGET_ALL))])
+
+    async def _retag(self, tags: Sequence[str], announcements: Sequence[ScriptCall]) -> None:
+        ordered = self._transport.is_ordered
+        time = ""
+        if not ordered:
+            tick: ScriptCall = (lua.TICK, (self._keys.tag_clock,), ())
+            (clock,) = _checked(await run(self._transport, tick))
+            time = f"{clock:016x}"
+        changes: list[ScriptCall] = []
+        for tag in tags:
+            token = self._keys.token(tag)
+            # In a cluster a script may only name what is in one slot, and has the time already.
+            names = (self._keys.tag_clock if ordered else token, token)
+            changes.append((lua.RETAG, names, (secrets.token_bytes(8), TOKEN_MS, time)))
+        if ordered:
+            _checked(await run(self._transport, *changes, *announcements))
+        else:
+            _checked(await run(self._transport, *changes))
+            _checked(await run(self._transport, *announcements))
+
+    async def forget_matching(self, pattern: Pattern) -> int:
         """See `Store.forget_matching`."""
         # Leases first: a load that fills before its lease is gone has filled before the records
         # are scanned, and SCAN returns whatever is there from its start to its end.
         await self._unlink_matching(self._keys.leases, pattern)
         removed = await self._unlink_matching(self._keys.records, pattern)
-        if pattern is None:
-            message = Message(self._origin, Kind.FORGET_ALL)
-        else:
-            message = Message(self._origin, Kind.FORGET_MATCHING, (pattern.glob,))
+        message = Message(self._origin, Kind.FORGET_MATCHING, (pattern.glob,))
         _checked(await run(self._transport, self._announcement(message)))
         return removed
 
@@ -166,7 +259,7 @@ class RedisStore:
         # Anything else is garbage, in whose place the next announcement puts a number.
         return int(number) if isinstance(number, bytes) and _NUMBER.fullmatch(number) else 0
 
-    async def _unlink_matching(self, prefix: str, pattern: Pattern | None) -> int:
+    async def _unlink_matching(self, prefix: str, pattern: Pattern) -> int:
         removed = 0
         for _ in range(MOST_SCANS):
             primaries = await self._transport.primaries()
@@ -178,9 +271,9 @@ class RedisStore:
                 break  # else a key may have moved from a server that was not scanned yet
         return removed
 
-    async def _unlink_on(self, primary: Carrier, prefix: str, pattern: Pattern | None) -> int:
+    async def _unlink_on(self, primary: Carrier, prefix: str, pattern: Pattern) -> int:
         removed = 0
-        for glob in ("*",) if pattern is None else redis_globs(pattern):
+        for glob in redis_globs(pattern):
             cursor: Any = 0
             while True:
                 scan = ("SCAN", cursor, "MATCH", f"{prefix}{{{glob}}}", "COUNT", SCAN_COUNT)
@@ -195,9 +288,9 @@ class RedisStore:
                     break
         return removed
 
-    def _is_match(self, redis_key: bytes, pattern: Pattern | None) -> bool:
+    def _is_match(self, redis_key: bytes, pattern: Pattern) -> bool:
         name = self._keys.name_of(redis_key)
-        return name is not None and (pattern is None or pattern.may_match_name(name))
+        return name is not None and pattern.may_match_name(name)
 
     async def _change(self, commands: Sequence[ScriptCall], keys: Sequence[str]) -> list[int]:
         """Run scripts that change keys, then announce it; return the scripts' own replies."""
@@ -235,8 +328,27 @@ class RedisStore:
             commands += [("GET", record), ("PTTL", record)]
         return commands
 
-    def _script(self, script: Script, key: str, *arguments: Argument) -> ScriptCall:
-        return (script, (self._keys.record(key), self._keys.lease(key)), arguments)
+    def _script(
+        self, script: Script, key: str, *arguments: Argument, third: str | None = None
+    ) -> ScriptCall:
+        names = (self._keys.record(key), self._keys.lease(key))
+        return (script, names if third is None else (*names, third), arguments)
+
+
+def _groups(replies: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
+    return (replies[start : start + size] for start in range(0, len(replies), size))
+
+
+def _time(clock: object) -> int:
+    """Return the clock of tags, before the first of which an invalidation has to be told: 0."""
+    return int(clock) if isinstance(clock, bytes) and _NUMBER.fullmatch(clock) else 0
+
+
+def _clock(token: bytes) -> int:
+    try:
+        return int(token[8:], 16)
+    except ValueError:
+        return 0  # garbage: nobody knows when
 
 
 def _pairs(replies: Sequence[object]) -> list[Raw]:

@@ -51,6 +51,11 @@ class Transport(Carrier, Protocol):
         """Changes whenever keys were found to have moved from one server to another."""
         ...
 
+    def stamp(self, key: str) -> bytes:
+        """Return the incarnation of the server that has a key, 8 bytes; another one after a
+        restart and after a failover."""
+        ...
+
     async def primaries(self) -> Sequence[Carrier]:
         """Return a carrier to each server that holds keys, for what each must be asked (SCAN).
 

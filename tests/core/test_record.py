@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from hashlib import blake2b
 
 import pytest
@@ -18,6 +17,7 @@ from asynccache.core.record import (
     VERSION,
     Record,
     RecordFormat,
+    pack_counter,
 )
 from asynccache.errors import DecodeError
 
@@ -32,19 +32,36 @@ lifetimes = st.builds(Lifetime, st.none() | st.floats(0, 1e9, exclude_min=True),
 
 def packed(records: RecordFormat = KEYED, payload: bytes = b"payload") -> bytes:
     """Return a record that is right in every respect."""
-    return records.pack(IDENTITY, payload, codec=1, lifetime=Lifetime(300, 60), load_ms=12)
+    return records.pack(
+        IDENTITY,
+        payload,
+        codec=1,
+        lifetime=Lifetime(300, 60),
+        load_ms=12,
+        version=9,
+        stamp=b"incarnat",
+        era=b"the era!",
+        tags={"a": b"token-of", "b": b"8 bytes!"},
+        etag="W/1",
+    )
 
 
 def test_the_layout_of_a_record() -> None:
     """Other versions of this library, and the scripts, look at these very places."""
     raw = packed(PLAIN)
 
-    assert raw[:4] == b"ac\x01\x01"
+    assert raw[:4] == b"ac\x02\x01"
     assert int.from_bytes(raw[4:12]) == 300_000
     assert int.from_bytes(raw[12:20]) == 60_000
     assert int.from_bytes(raw[20:24]) == 12
-    assert raw[24:40].hex() == "f2306c54f1067b0a4f6d3ae8c3c527dd"
-    assert raw[40:] == b"payload"
+    assert int.from_bytes(raw[24:32]) == 9
+    assert raw[32:40] == b"incarnat"
+    assert raw[40:48] == b"the era!"
+    assert int.from_bytes(raw[48:50]) == len(raw) - 66 - len(b"payload")
+    assert raw[50:66].hex() == "8af26cba5aa2adc1c7a7927579b1ff91"
+    assert raw[66:].endswith(b"payload")
+    assert PLAIN.unpack(IDENTITY, raw).tags == {"a": b"token-of", "b": b"8 bytes!"}
+    assert PLAIN.unpack(IDENTITY, raw).etag == "W/1"
 
 
 @thorough
@@ -142,11 +159,11 @@ def test_a_secret_may_have_any_length(length: int) -> None:
         records.unpack(IDENTITY, packed(RecordFormat(secret[:-1] + b"t")))
 
 
-@pytest.mark.parametrize("head", [b"ac" + bytes([VERSION + 1]), b"ac\x00", b"AC\x01", b"\0\0\x01"])
+@pytest.mark.parametrize("head", [b"ac" + bytes([VERSION + 1]), b"ac\x00", b"AC\x02", b"\0\0\x02"])
 def test_a_record_of_another_version_is_refused(head: bytes) -> None:
     """Even when its checksum is right: its fields may mean something else."""
-    fields = head + packed()[3:FIELDS_BYTES]
-    raw = fields + KEYED._checksum(IDENTITY, fields, b"payload") + b"payload"
+    fields = head + packed()[3 : FIELDS_BYTES - 2] + b"\0\0"
+    raw = fields + KEYED._checksum(IDENTITY, fields, b"", b"payload") + b"payload"
 
     with pytest.raises(DecodeError, match="not a record of this version"):
         KEYED.unpack(IDENTITY, raw)
@@ -163,18 +180,33 @@ def test_a_checksum_of_other_software_is_refused() -> None:
 
 
 @thorough
-@given(st.binary(max_size=80) | st.binary(max_size=40).map(lambda tail: b"ac\x01" + tail))
-@example(b"ac\x01" + b"\xff" * 37)
+@given(st.binary(max_size=80) | st.binary(max_size=40).map(lambda tail: b"ac\x02" + tail))
+@example(b"ac\x02" + b"\xff" * 63)
 def test_random_bytes_are_no_record(raw: bytes) -> None:
-    """They end in DecodeError and in nothing else, unless they are a number."""
-    with suppress(DecodeError):
-        assert KEYED.unpack(IDENTITY, raw) == Record(None, counter=int(raw))
+    """They end in DecodeError and in nothing else."""
+    with pytest.raises(DecodeError):
+        KEYED.unpack(IDENTITY, raw)
 
 
 @pytest.mark.parametrize("count", [0, 1, -1, 42, 10**18, 2**63 - 1, -(2**63)])
-def test_a_counter_is_a_bare_number(count: int) -> None:
-    """Redis adds to it by itself, so that it has no header and no grace."""
-    assert KEYED.unpack(IDENTITY, str(count).encode()) == Record(None, counter=count)
+def test_a_counter_is_a_number_behind_its_era(count: int) -> None:
+    """Redis adds to it by itself, so that it has no other header and no grace."""
+    raw = pack_counter(b"incarnat", b"the era!", count)
+
+    assert raw == b"#696e6361726e6174" + b"7468652065726121:" + str(count).encode()
+    assert KEYED.unpack(IDENTITY, raw) == Record(
+        None, counter=count, stamp=b"incarnat", era=b"the era!"
+    )
+
+
+@pytest.mark.parametrize("extras", [b"\xc1", b"\x90", b"\x92\x90\xc0", b"\x92\x81\x01\xc0\xc0"])
+def test_extras_of_nonsense_are_refused(extras: bytes) -> None:
+    """Where there is no secret anybody can give them a right checksum."""
+    fields = packed(PLAIN)[: FIELDS_BYTES - 2] + len(extras).to_bytes(2)
+    raw = fields + PLAIN._checksum(IDENTITY, fields, extras, b"payload") + extras + b"payload"
+
+    with pytest.raises(DecodeError, match=r"extras|tag"):
+        PLAIN.unpack(IDENTITY, raw)
 
 
 @pytest.mark.parametrize(
@@ -189,6 +221,8 @@ def test_what_redis_cannot_count_with_is_no_counter(raw: bytes) -> None:
     """Else it could be read and never be added to."""
     with pytest.raises(DecodeError):
         PLAIN.unpack(IDENTITY, raw)
+    with pytest.raises(DecodeError):
+        PLAIN.unpack(IDENTITY, b"#" + b"0" * 32 + b":" + raw)
 
 
 @pytest.mark.parametrize(

@@ -24,9 +24,17 @@ MSGPACK = 1
 random = Random(2_026)
 
 
-def packed(payload: bytes, *, codec: int = MSGPACK, key: str = KEY) -> bytes:
-    """Return the record that a cache would store."""
-    return RECORDS.pack(KEYS.identity(key), payload, codec=codec, lifetime=Lifetime(60, 0))
+def packed(like: bytes, payload: bytes, *, codec: int = MSGPACK, key: str = KEY) -> bytes:
+    """Return a record that a cache would store at the time of another one."""
+    original = RECORDS.unpack(KEYS.identity(KEY), like)
+    return RECORDS.pack(
+        KEYS.identity(key),
+        payload,
+        codec=codec,
+        lifetime=Lifetime(60, 0),
+        stamp=original.stamp,
+        era=original.era,
+    )
 
 
 def flipped(record: bytes, bit: int) -> bytes:
@@ -48,11 +56,11 @@ DAMAGE: dict[str, Callable[[bytes], bytes]] = {
     "cut by one": lambda record: record[:-1],
     "longer by one": lambda record: record + b"\0",
     "twice": lambda record: record * 2,
-    "another version": lambda record: record[:2] + b"\x02" + record[3:],
+    "another version": lambda record: record[:2] + b"\x01" + record[3:],
     "another codec, checksum kept": lambda record: record[:3] + b"\x09" + record[4:],
-    "another codec, well made": lambda record: packed(b"\x01", codec=9),
-    "a payload that cannot be decoded": lambda record: packed(b"\xc1"),
-    "of another key": lambda record: packed(b"\x01", key="other"),
+    "another codec, well made": lambda record: packed(record, b"\x01", codec=9),
+    "a payload that cannot be decoded": lambda record: packed(record, b"\xc1"),
+    "of another key": lambda record: packed(record, b"\x01", key="other"),
     **{
         f"bit {bit} flipped": lambda record, bit=bit: flipped(record, bit)  # type: ignore[misc]
         for bit in random.sample(range(8 * (HEADER_BYTES + 4)), 12)
@@ -92,7 +100,8 @@ async def test_damage_is_removed_by_a_read(caches: Caches, redis_url: str, damag
     """A read that does not load leaves nothing there that the next one would stumble over."""
     cache = await caches.start(redis_url)
     raw = store_of(cache)._transport
-    await raw.call(("SET", KEYS.record(KEY), DAMAGE[damage](packed(b"\x01"))))
+    record = RECORDS.pack(KEYS.identity(KEY), b"\x01", codec=MSGPACK, lifetime=Lifetime(60, 0))
+    await raw.call(("SET", KEYS.record(KEY), DAMAGE[damage](record)))
 
     assert await cache.get(KEY) is MISSING
     assert await cache.get(KEY) is MISSING

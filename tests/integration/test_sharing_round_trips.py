@@ -47,6 +47,7 @@ async def test_a_read_alone_takes_one_round_trip(
     """One write, one reply."""
     filling, asking = [await caches.start(redis_url, max_staleness=60) for _ in range(2)]
     await filling.set("k", "v")
+    await asking.get("other")  # from here on it knows the namespace's token
     written: list[bytes] = []
     write = DirectWire.write
 

@@ -9,12 +9,14 @@ import fakeredis
 import pytest
 
 from asynccache import Cache, InvalidArgument, Policy
+from asynccache.core.record import NO_TOKEN, counter_prefix
 from asynccache.levels.store import Raw
 from tests.support.stores import BACKENDS, Bench, item, open_bench
 
 pytestmark = pytest.mark.integration
 
 MINUTE = 60_000
+PREFIX = counter_prefix(NO_TOKEN, NO_TOKEN)
 MOST, LEAST = 2**63 - 1, -(2**63)
 
 
@@ -35,28 +37,31 @@ async def cache(request: pytest.FixtureRequest, redis_url: str) -> AsyncIterator
 
 async def test_a_counter_is_made_and_keeps_its_lifetime(bench: Bench) -> None:
     """The lifetime is for a new counter; one that is there keeps its own."""
-    assert await bench.store.increment("n", 5, MINUTE) == 5
-    assert await bench.store.increment("n", -7, 100 * MINUTE) == -2
+    assert await bench.store.increment("n", 5, MINUTE, PREFIX) == 5
+    assert await bench.store.increment("n", -7, 100 * MINUTE, PREFIX) == -2
     assert 0 < await bench.pttl("n") <= MINUTE
 
-    assert await bench.store.increment("lasting", 1, 0) == 1
-    assert await bench.store.increment("lasting", 1, MINUTE) == 2
+    assert await bench.store.increment("lasting", 1, 0, PREFIX) == 1
+    assert await bench.store.increment("lasting", 1, MINUTE, PREFIX) == 2
     assert await bench.pttl("lasting") == -1
     assert await bench.texts() == [("n",), ("n",), ("lasting",), ("lasting",)]
 
 
 async def test_counters_are_exact_to_64_bits(bench: Bench) -> None:
     """Lua's own numbers have 53 bits: no count passes through one."""
-    assert await bench.store.increment("n", MOST - 1, 0) == MOST - 1
-    assert await bench.store.increment("n", 1, 0) == MOST
-    assert await bench.store.increment("m", LEAST, 0) == LEAST
+    assert await bench.store.increment("n", MOST - 1, 0, PREFIX) == MOST - 1
+    assert await bench.store.increment("n", 1, 0, PREFIX) == MOST
+    assert await bench.store.increment("m", LEAST, 0, PREFIX) == LEAST
 
     with pytest.raises(OverflowError):
-        await bench.store.increment("n", 1, 0)
+        await bench.store.increment("n", 1, 0, PREFIX)
     with pytest.raises(OverflowError):
-        await bench.store.increment("m", -1, 0)
+        await bench.store.increment("m", -1, 0, PREFIX)
 
-    assert (await bench.record("n"), await bench.record("m")) == (b"%d" % MOST, b"%d" % LEAST)
+    assert (await bench.record("n"), await bench.record("m")) == (
+        PREFIX + b"%d" % MOST,
+        PREFIX + b"%d" % LEAST,
+    )
 
 
 async def test_what_is_no_counter_is_handed_back(bench: Bench) -> None:
@@ -65,8 +70,8 @@ async def test_what_is_no_counter_is_handed_back(bench: Bench) -> None:
     await bench.store.put({"record": record})
     await bench.redis("SET", bench.keys.record("garbage"), b"\xff\x00garbage")
 
-    answer = await bench.store.increment("record", 1, 0)
-    garbage = await bench.store.increment("garbage", 1, 0)
+    answer = await bench.store.increment("record", 1, 0, PREFIX)
+    garbage = await bench.store.increment("garbage", 1, 0, PREFIX)
 
     assert isinstance(answer, Raw)
     assert answer.value == record.record == await bench.record("record")

@@ -7,12 +7,13 @@ from collections.abc import AsyncIterator
 import pytest
 from redis.exceptions import ResponseError
 
-from asynccache.core.record import HEADER_BYTES
+from asynccache.core.record import HEADER_BYTES, NO_TOKEN, counter_prefix
 from tests.support.stores import BACKENDS, Bench, item, open_bench
 
 pytestmark = pytest.mark.integration
 
 MINUTE = 60_000
+PREFIX = counter_prefix(NO_TOKEN, NO_TOKEN)
 TYPES = {
     "list": ("RPUSH", "x"),
     "hash": ("HSET", "field", "x"),
@@ -20,7 +21,7 @@ TYPES = {
     "zset": ("ZADD", 1, "x"),
     "stream": ("XADD", "*", "field", "x"),
 }
-GREATEST = b"ac\x01\x01" + b"\xff" * (HEADER_BYTES - 4) + b"payload"
+GREATEST = b"ac\x02\x01" + b"\xff" * (HEADER_BYTES - 4) + b"payload"
 """A header with the largest numbers that fit."""
 
 
@@ -85,7 +86,7 @@ async def test_a_record_of_a_wrong_type_gives_way(bench: Bench, kind: str) -> No
 
     await bench.store.forget(["k"])
     await plant(bench, redis_key, kind)
-    assert await bench.store.increment("k", 5, MINUTE) == 5
+    assert await bench.store.increment("k", 5, MINUTE, PREFIX) == 5
     assert 0 < await bench.pttl("k") <= MINUTE
 
 

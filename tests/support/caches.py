@@ -18,7 +18,7 @@ from unittest import mock
 from asynccache import Cache
 from asynccache.levels.first import FirstLevel
 from asynccache.levels.journal import Journal
-from asynccache.levels.store import Item, Lease, Raw
+from asynccache.levels.store import Item, Lease, Outcome, Raw
 from asynccache.levels.writer import TwoLevelWriter
 from asynccache.redis import lua
 from asynccache.redis.bus import Bus
@@ -88,9 +88,9 @@ class GatedStore(RedisStore):
         fill = super().fill
         return await self._gated("fill", lambda: fill(items, token, announce=announce))
 
-    async def put(self, items: Mapping[str, Item]) -> None:
+    async def put(self, items: Mapping[str, Item], version: int = 0) -> list[Outcome]:
         """See `Store.put`."""
-        await self._gated("put", lambda: super(GatedStore, self).put(items))
+        return await self._gated("put", lambda: super(GatedStore, self).put(items, version))
 
     async def add(self, key: str, item: Item) -> bool:
         """See `Store.add`."""
@@ -100,9 +100,13 @@ class GatedStore(RedisStore):
         """See `Store.release`."""
         await self._gated("release", lambda: super(GatedStore, self).release(keys, token))
 
-    async def forget(self, keys: Sequence[str]) -> int:
+    async def forget(self, keys: Sequence[str], settle_ms: int = 0) -> int:
         """See `Store.forget`."""
-        return await self._gated("forget", lambda: super(GatedStore, self).forget(keys))
+        return await self._gated("forget", lambda: super(GatedStore, self).forget(keys, settle_ms))
+
+    async def invalidate_tags(self, tags: Sequence[str]) -> None:
+        """See `Store.invalidate_tags`."""
+        await self._gated("invalidate_tags", lambda: super(GatedStore, self).invalidate_tags(tags))
 
     async def pause(self, method: str, moment: Moment) -> None:
         """Wait here if somebody holds the call."""

@@ -8,7 +8,7 @@ from typing import Any
 from asynccache.core.fence import Fence
 from asynccache.levels.first import FirstLevel
 from asynccache.levels.journal import Journal
-from asynccache.levels.store import Item, Lease, Raw
+from asynccache.levels.store import Item, Lease, Outcome, Raw
 from asynccache.levels.writer import TwoLevelWriter
 from asynccache.memory.entry import FOREVER
 from asynccache.redis import lua
@@ -63,7 +63,7 @@ class GrantsEverybody(FillsWithoutLease):
 class ForgetSparesTheLease(GatedStore):
     """Removes a record and leaves the lease of who is loading it."""
 
-    async def forget(self, keys: Sequence[str]) -> int:
+    async def forget(self, keys: Sequence[str], settle_ms: int = 0) -> int:
         """See `Store.forget`."""
         return sum(await self._change([self._script(_DELETE, key) for key in keys], keys))
 
@@ -71,20 +71,22 @@ class ForgetSparesTheLease(GatedStore):
 class PutSparesTheLease(GatedStore):
     """Stores a record and leaves the lease of who is loading it."""
 
-    async def put(self, items: Mapping[str, Item]) -> None:
+    async def put(self, items: Mapping[str, Item], version: int = 0) -> list[Outcome]:
         """See `Store.put`."""
         puts = [self._script(_SET, key, *each) for key, each in items.items()]
         await self._change(puts, list(items))
+        return [Outcome.STORED for _ in items]
 
 
 class AnnouncesFirst(GatedStore):
     """Tells the others before it is done."""
 
-    async def forget(self, keys: Sequence[str]) -> int:
+    async def forget(self, keys: Sequence[str], settle_ms: int = 0) -> int:
         """See `Store.forget`."""
         await run(self._transport, *self._announcements(keys))
         await self.pause("forget", "after")
-        return sum(await run(self._transport, *(self._script(lua.FORGET, key) for key in keys)))
+        forgetting = (self._script(lua.FORGET, key, 0, third=key) for key in keys)
+        return sum(await run(self._transport, *forgetting))
 
 
 class IgnoresTheServersClock(GatedStore):

@@ -56,6 +56,10 @@ class RecordingTransport:
         """See `Transport.generation`."""
         return self._transport.generation
 
+    def stamp(self, key: str) -> bytes:
+        """See `Transport.stamp`."""
+        return self._transport.stamp(key)
+
     async def primaries(self) -> Sequence[Carrier]:
         """Return what records too."""
         return [self]
