@@ -118,7 +118,9 @@ class Runtime:
     def _connect(self, redis: RedisSettings) -> SecondLevel:
         configuration = self._configuration
         origin = secrets.token_bytes(8)
-        link = self._link = make_link(redis)
+        link = self._link = make_link(
+            redis, on_incarnation=lambda: self.gap("Redis has begun another life")
+        )
         store = self._store = RedisStore(link, configuration.keys, origin)
         self._bus = Bus(
             dial=partial(link.dial_owner, configuration.keys.sequence),

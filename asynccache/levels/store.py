@@ -105,6 +105,10 @@ class Store(Protocol):
         """Return the incarnation of the server that has a key, 8 bytes: see `core.record`."""
         ...
 
+    async def meet(self, keys: Sequence[str]) -> None:
+        """Make sure that `stamp` knows of some keys."""
+        ...
+
     async def ensure(self, tags: Sequence[str]) -> dict[str, bytes]:
         """Return the tokens of some tags ("": the namespace's), made for those that have none."""
         ...

@@ -133,6 +133,7 @@ class TwoLevelWriter:
         # A delete that is still unsaid would remove what is acknowledged now.
         await self._second.replay.settle(prepared)
         tokens = await self._levels.learn(tags)
+        await self._second.store.meet(list(prepared))
         items = {
             key: self._item(key, each, tokens, tags, version) for key, each in prepared.items()
         }
@@ -162,7 +163,9 @@ class TwoLevelWriter:
             # If this fails nobody can tell what is there. To delete it, as other writes do, would
             # let a second caller succeed where another process's add has.
             await self._second.replay.settle([key])
-            item = self._item(key, prepared, await self._levels.learn(tags), tags)
+            tokens = await self._levels.learn(tags)
+            await self._second.store.meet([key])
+            item = self._item(key, prepared, tokens, tags)
             asof = self._levels.clock.monotonic()
             stored = await self._second.store.add(key, item)
             if not stored and await self._removed_damage(key):
@@ -196,6 +199,7 @@ class TwoLevelWriter:
             await self._second.replay.settle([key])
             for _ in range(MOST_EXCHANGES):
                 tokens = await self._levels.learn(())
+                await self._second.store.meet([key])
                 prefix = counter_prefix(self._second.store.stamp(key), tokens[NAMESPACE])
                 count = await self._second.store.increment(key, amount, px, prefix)
                 if isinstance(count, int):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextvars import Context
 from dataclasses import replace
 from itertools import starmap
@@ -18,7 +18,6 @@ from typing import Any, Final, Literal
 from redis.asyncio.connection import AbstractConnection
 
 from asynccache.core.addresses import Address
-from asynccache.core.record import NO_TOKEN
 from asynccache.core.routing import slot_of_command
 from asynccache.core.slots import SLOTS, SlotMap, slot_of
 from asynccache.errors import CacheClosed, DecodeError, NotStarted, Unavailable
@@ -44,6 +43,7 @@ class ClusterLink:
     Args:
         settings: Where the cluster's first servers are, and how all are asked.
         listening: What else is to be heard from every primary; None: nothing.
+        on_incarnation: See `Link`.
 
     Attributes:
         settings: What it was made with.
@@ -51,8 +51,15 @@ class ClusterLink:
 
     is_ordered = False
 
-    def __init__(self, settings: RedisSettings, *, listening: Listening | None = None) -> None:
+    def __init__(
+        self,
+        settings: RedisSettings,
+        *,
+        listening: Listening | None = None,
+        on_incarnation: Callable[[], None] | None = None,
+    ) -> None:
         self.settings = settings
+        self._on_incarnation = on_incarnation
         self._listening = listening
         self._links: dict[Address, Link] = {}
         self._primaries: frozenset[Address] = frozenset()
@@ -129,9 +136,12 @@ class ClusterLink:
                 await asyncio.sleep(TRY_AGAIN_SECONDS * (hop + 1))
         raise Unavailable(f"the cluster has redirected a command {MOST_HOPS} times")
 
-    def stamp(self, key: str) -> bytes:  # noqa: ARG002
+    def stamp(self, key: str) -> bytes | None:
         """See `Transport.stamp`."""
-        return NO_TOKEN
+        slot_map = None if self._topology is None else self._topology.map
+        owner = None if slot_map is None else slot_map.owner(slot_of(key))
+        link = None if owner is None else self._links.get(owner)
+        return None if link is None else link.stamp(key)
 
     async def primaries(self) -> Sequence[Carrier]:
         """See `Transport.primaries`."""
@@ -214,7 +224,12 @@ class ClusterLink:
     def _new_link(self, address: Address, listening: Listening | None) -> Link:
         host, port = address
         settings = replace(self.settings, host=host, port=port, cluster=False, nodes=())
-        link = Link(settings, dialer=DirectDialer(self.settings, address), listening=listening)
+        link = Link(
+            settings,
+            dialer=DirectDialer(self.settings, address),
+            listening=listening,
+            on_incarnation=self._on_incarnation,
+        )
         link.open()
         return link
 

@@ -18,6 +18,7 @@ from redis.exceptions import ResponseError
 
 from asynccache.redis.calls import Call
 from asynccache.redis.dialing import Dialer
+from asynccache.redis.incarnation import ask_stamp
 from asynccache.redis.listening import Listening
 from asynccache.redis.multiplexer import Multiplexer, Silent
 from asynccache.redis.packing import pack
@@ -42,6 +43,8 @@ class Connector:
         on_blame: Is told of what is the server's fault, before the callers are; returns whether
             somebody else finds out from now on when the server is back.
         listening: What else is to be heard on the connection; None: nothing.
+        on_stamp: Is told in which life the server is, for each connection, before it is used; None:
+            it is not asked.
     """
 
     def __init__(
@@ -52,7 +55,9 @@ class Connector:
         failure: Callable[[Exception], Exception],
         on_blame: Callable[[Exception], bool],
         listening: Listening | None = None,
+        on_stamp: Callable[[bytes], None] | None = None,
     ) -> None:
+        self._on_stamp = on_stamp
         self._settings = settings
         self._dialer = dialer
         self._failure = failure
@@ -122,7 +127,7 @@ class Connector:
     async def dial(self) -> Multiplexer:
         """Return a new connection, for a probe; `adopt` or close it."""
         connection = await self._dialer.dial()
-        return Multiplexer(
+        multiplexer = Multiplexer(
             wire_of(connection),
             self._loop,
             deadline=self._settings.op_timeout,
@@ -130,12 +135,21 @@ class Connector:
             on_lost=self._lost,
             can_push=connection.protocol in (3, "3"),
         )
+        if self._on_stamp is not None:
+            try:
+                multiplexer.stamp = await ask_stamp(multiplexer)
+            except BaseException:
+                multiplexer.close()
+                raise
+        return multiplexer
 
     def adopt(self, multiplexer: Multiplexer) -> None:
         """Use a connection from `dial`, unless there is one."""
         if self._current is not None or self._is_closed:
             multiplexer.close()
             return
+        if self._on_stamp is not None:
+            self._on_stamp(multiplexer.stamp)
         self._current = multiplexer
         if self._listening is not None:
             self._greet(multiplexer, self._listening)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import Any, Literal
 
 from redis.asyncio.connection import AbstractConnection
@@ -22,6 +23,7 @@ from asynccache.redis import faults
 from asynccache.redis.calls import Call
 from asynccache.redis.connector import Connector, Crowded
 from asynccache.redis.dialing import Dialer, DirectDialer
+from asynccache.redis.incarnation import QUESTIONS, RECHECK_SECONDS, stamp_of
 from asynccache.redis.listening import Listening
 from asynccache.redis.multiplexer import Multiplexer
 from asynccache.redis.packing import pack, pack_one
@@ -43,6 +45,8 @@ class Link:
             through `unguarded`. While it raises, the breaker stays open and probing goes on.
         dialer: Makes the connections; None: where the settings say.
         listening: What else is to be heard on the connection; None: nothing.
+        on_incarnation: Is told when the server has begun another life: it may have lost what it
+            had acknowledged. None: nobody asks, and all of its lives are one.
 
     Attributes:
         settings: What it was made with.
@@ -62,8 +66,12 @@ class Link:
         on_heal: Callable[[], Awaitable[None]] | None = None,
         dialer: Dialer | None = None,
         listening: Listening | None = None,
+        on_incarnation: Callable[[], None] | None = None,
     ) -> None:
         self.settings = settings
+        self._on_incarnation = on_incarnation
+        self._stamp: bytes | None = None if on_incarnation else NO_TOKEN
+        self._recheck: asyncio.TimerHandle | None = None
         self.breaker = breaker or Breaker()
         self.unavailable = 0
         self.last_error: str | None = None
@@ -105,11 +113,16 @@ class Link:
                 failure=self._failure,
                 on_blame=self._blamed,
                 listening=self._listening,
+                on_stamp=self._met if self._on_incarnation else None,
             )
+            if self._on_incarnation:
+                self._recheck_later()
 
     async def close(self) -> None:
         """End the prober, the calls under way and the connection. May be called repeatedly."""
         self._phase = "closed"
+        if self._recheck is not None:
+            self._recheck.cancel()
         await self._prober.close()
         if self._connector is not None:
             connector, self._connector = self._connector, None
@@ -146,9 +159,33 @@ class Link:
         self.breaker.success(stamp)
         return replies
 
-    def stamp(self, key: str) -> bytes:  # noqa: ARG002  # a cluster has many
+    def stamp(self, key: str) -> bytes | None:  # noqa: ARG002  # a cluster has many
         """See `Transport.stamp`."""
-        return NO_TOKEN
+        return self._stamp
+
+    def _met(self, stamp: bytes) -> None:
+        former, self._stamp = self._stamp, stamp
+        if former is not None and former != stamp and self._on_incarnation is not None:
+            _log.warning(
+                "Redis at %s began another life: what it holds is not used", self.settings.address
+            )
+            self._on_incarnation()
+
+    def _recheck_later(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._recheck = loop.call_later(RECHECK_SECONDS, self._ask_again)
+
+    def _ask_again(self) -> None:
+        self._recheck_later()
+        if self._connector is not None and self._connector.is_connected:
+            (packed,) = pack(QUESTIONS)
+            with suppress(Crowded):
+                asked = self._connector.ask(packed.data, packed.wanted, retry=True)
+                asked.add_done_callback(self._answered_again)
+
+    def _answered_again(self, asked: asyncio.Future[list[Any]]) -> None:
+        if not asked.cancelled() and asked.exception() is None:
+            self._met(stamp_of(asked.result()))
 
     async def primaries(self) -> list[Carrier]:
         """See `Transport.primaries`."""

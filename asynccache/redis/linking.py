@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TypeAlias
 
 from asynccache.redis.cluster import ClusterLink
@@ -13,15 +14,25 @@ from asynccache.redis.settings import RedisSettings
 AnyLink: TypeAlias = Link | ClusterLink
 
 
-def make_link(settings: RedisSettings, *, listening: Listening | None = None) -> AnyLink:
+def make_link(
+    settings: RedisSettings,
+    *,
+    listening: Listening | None = None,
+    on_incarnation: Callable[[], None] | None = None,
+) -> AnyLink:
     """Return a link, not started yet.
 
     Args:
         settings: Where Redis is and how it is asked.
         listening: What else is to be heard from every server that holds keys; None: nothing.
+        on_incarnation: Is told when a server may have lost what it had acknowledged, unless the
+            settings trust it.
     """
+    if settings.on_failover == "trust":
+        on_incarnation = None
     if settings.cluster:
-        return ClusterLink(settings, listening=listening)
+        return ClusterLink(settings, listening=listening, on_incarnation=on_incarnation)
     if settings.sentinel_master is not None:
-        return Link(settings, dialer=SentinelDialer(settings), listening=listening)
-    return Link(settings, listening=listening)
+        dialer = SentinelDialer(settings)
+        return Link(settings, dialer=dialer, listening=listening, on_incarnation=on_incarnation)
+    return Link(settings, listening=listening, on_incarnation=on_incarnation)

@@ -17,6 +17,7 @@ from typing import Any, Final, Protocol
 from hiredis import PushNotification
 from redis.exceptions import InvalidResponse
 
+from asynccache.core.record import NO_TOKEN
 from asynccache.redis.calls import Call
 from asynccache.redis.wire import Wire
 
@@ -96,6 +97,7 @@ class Multiplexer:
         "can_push",
         "has_answered",
         "pending",
+        "stamp",
         "unsent",
     )
 
@@ -109,6 +111,7 @@ class Multiplexer:
         on_lost: OnLost,
         can_push: bool = True,
     ) -> None:
+        self.stamp = NO_TOKEN
         self._wire = wire
         self._deadline = deadline
         self._on_push = on_push

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import starmap
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from redis.asyncio import Redis, RedisCluster
 from redis.asyncio.connection import AbstractConnection
@@ -51,6 +51,10 @@ class RedisSettings:
         connect_timeout: Seconds of them that connecting may take.
         topology_interval: Seconds after which a cluster is asked for its slots when all is well.
         max_pending: How many calls may wait on one connection; the next ones fail at once.
+        on_failover: What a server's records count after it was restarted, or a replica has taken
+            its place. "miss": nothing, since a deleted value may have come back with an old
+            snapshot or a replica that lagged. "trust": what they did before; then no bound of
+            staleness is promised.
         client_name: The name that CLIENT LIST shows; None: none.
         connection_class: redis-py's class of connections, from `from_client`; None: by the above.
         connection_options: Its arguments, but for who we are and which database; then ``tls`` to
@@ -94,6 +98,7 @@ class RedisSettings:
     # commands in a second. Who comes later would only wait for nothing.
     max_pending: int = 20_000
     # So that CLIENT LIST tells whose connections these are.
+    on_failover: Literal["miss", "trust"] = "miss"
     client_name: str | None = "asynccache"
     connection_class: type[AbstractConnection] | None = field(default=None, repr=False)
     connection_options: Mapping[str, Any] = field(default_factory=dict, repr=False, hash=False)
@@ -116,6 +121,9 @@ class RedisSettings:
         self._check_credentials()
         if self.client_name is not None and not _is_one_word(self.client_name):
             raise InvalidArgument("client_name", "must be one word of printable ASCII")
+        if self.on_failover not in ("miss", "trust"):
+            got = f"got {self.on_failover!r}"
+            raise InvalidArgument("on_failover", f"must be 'miss' or 'trust', {got}")
         self._check_tls()
         # The dataclass is frozen: this is its constructor still.
         for name in ("nodes", "sentinels"):

@@ -15,6 +15,7 @@ from redis.exceptions import ResponseError
 from asynccache.core.keys import KeySpace
 from asynccache.core.messages import Kind, Message, forget_keys
 from asynccache.core.pattern import Pattern, redis_globs
+from asynccache.core.record import NO_TOKEN
 from asynccache.errors import Unavailable
 from asynccache.levels.store import Item, Lease, Outcome, Raw
 from asynccache.redis import lua
@@ -185,7 +186,14 @@ class RedisStore:
 
     def stamp(self, key: str) -> bytes:
         """See `Store.stamp`."""
-        return self._transport.stamp(key)
+        return self._transport.stamp(self._keys.record(key)) or NO_TOKEN
+
+    async def meet(self, keys: Sequence[str]) -> None:
+        """See `Store.meet`."""
+        records = map(self._keys.record, keys)
+        unmet = [record for record in records if self._transport.stamp(record) is None]
+        if unmet:
+            await self._transport.call(*(("EXISTS", record) for record in unmet))
 
     async def ensure(self, tags: Sequence[str]) -> dict[str, bytes]:
         """See `Store.ensure`."""

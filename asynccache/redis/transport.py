@@ -51,9 +51,9 @@ class Transport(Carrier, Protocol):
         """Changes whenever keys were found to have moved from one server to another."""
         ...
 
-    def stamp(self, key: str) -> bytes:
+    def stamp(self, key: str) -> bytes | None:
         """Return the incarnation of the server that has a key, 8 bytes; another one after a
-        restart and after a failover."""
+        restart and after a failover. None: that server was never asked for anything."""
         ...
 
     async def primaries(self) -> Sequence[Carrier]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 import pytest
 
-from asynccache import MISSING, Cache, NotAcknowledged, Unavailable
+from asynccache import MISSING, Cache, NotAcknowledged, Unavailable, WriteResult
 from asynccache.core.keys import KeySpace
 from tests.support.caches import Caches, Source, link_of, runtime_of
 from tests.support.redis_server import RedisServer
@@ -163,7 +164,7 @@ async def test_a_strict_write_says_so(own_redis: RedisServer, caches: Caches) ->
     await cache.set(KEY, "old", strict=True)
     own_redis.kill()
 
-    for attempt in (
+    attempts: list[Callable[[], Awaitable[WriteResult]]] = [
         lambda: cache.delete(KEY, strict=True),
         lambda: cache.delete_many([KEY], strict=True),
         lambda: cache.expire(KEY, strict=True),
@@ -171,7 +172,8 @@ async def test_a_strict_write_says_so(own_redis: RedisServer, caches: Caches) ->
         lambda: cache.set_many({KEY: "new"}, strict=True),
         lambda: cache.invalidate_pattern("k*", strict=True),
         lambda: cache.clear(strict=True),
-    ):
+    ]
+    for attempt in attempts:
         with pytest.raises(NotAcknowledged):
             await attempt()
     assert cache.statistics().journal == 1

@@ -56,7 +56,7 @@ class RecordingTransport:
         """See `Transport.generation`."""
         return self._transport.generation
 
-    def stamp(self, key: str) -> bytes:
+    def stamp(self, key: str) -> bytes | None:
         """See `Transport.stamp`."""
         return self._transport.stamp(key)
 
