@@ -70,6 +70,27 @@ async def test_race_10_lost_message(
         assert (await reading.get(KEY) is MISSING) is holds
 
 
+@against(first=mutants.NeedsNoProof)
+async def test_race_11_half_open_subscription(
+    caches: Caches, redis_server: RedisServer, redis_url: str, parts: Parts, *, holds: bool
+) -> None:
+    """A socket that is dead without a word: the proof of the bus runs out, with nothing heard."""
+    async with FaultProxy(redis_server.port) as proxy:
+        writing = await caches.start(redis_url)
+        reading = await caches.start(redis_url, bus_url=proxy.url, parts=parts, max_staleness=0.6)
+        await writing.set(KEY, "old")
+        await heard(reading, 1)
+        assert await reading.get(KEY) == "old"
+
+        proxy.hold()
+        await writing.delete(KEY)
+        await asyncio.sleep(0.2)  # nobody has noticed; in the end the session is given up
+        runtime_of(reading).gap = lambda reason: None  # type: ignore[method-assign]
+        await asyncio.sleep(0.5)
+
+        assert (await reading.get(KEY) is MISSING) is holds
+
+
 async def test_race_12_stopped_process(caches: Caches, redis_url: str) -> None:
     """A process that was stopped for longer than the bound serves nothing of before, however soon.
 
