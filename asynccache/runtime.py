@@ -135,7 +135,7 @@ class Runtime:
         journal = Journal()
         return SecondLevel(
             store=store,
-            leases=Leases(store, self._tasks, configuration.random),
+            leases=Leases(store, self._tasks, configuration.random, self._is_heard),
             journal=journal,
             replay=Replay(
                 *(journal, store, self._tasks, configuration.random),
@@ -143,6 +143,9 @@ class Runtime:
                 forget_tags=self._forget_tags,
             ),
         )
+
+    def _is_heard(self) -> bool:
+        return self._configuration.clock.monotonic() < self.first.proven_until
 
     def _forget(self, keys: Sequence[str] | None) -> None:
         if keys is None:
@@ -240,9 +243,16 @@ class Runtime:
 
     def invalidated(self, message: Message) -> None:
         """See `asynccache.redis.bus.Listener`."""
+        leases = None if self._second is None else self._second.leases
+        if message.kind is Kind.FILLED:
+            if leases is not None:
+                leases.wake(message.texts)
+            return
         self._counters.invalidations_received += 1
         if message.kind is Kind.FORGET_KEYS:
             self.first.forget(message.texts)
+            if leases is not None:
+                leases.wake(message.texts)
         elif message.kind is Kind.FORGET_TAGS:
             self.first.forget_tags(message.texts)
         elif message.kind is Kind.FORGET_ALL:
@@ -261,6 +271,8 @@ class Runtime:
     def gap(self, reason: str) -> None:
         """See `asynccache.redis.bus.Listener`."""
         self._counters.gaps += 1
+        if self._second is not None:
+            self._second.leases.wake_all()
         logger.debug("L1 is emptied: %s", reason)
         self.first.close_until_proven()
 

@@ -1,10 +1,11 @@
 """User keys to Redis keys, injectively, one hash slot per key.
 
-A cache keeps up to four Redis keys for each user key, with the same hash tag, so that a script may
+A cache keeps up to five Redis keys for each user key, with the same hash tag, so that a script may
 touch them in a cluster::
 
     shop:r:{product:42}     the record; everything under ``shop:r:`` is a record
     shop:l:{product:42}     the lease of whoever loads it; outside the records' prefix
+    shop:q:{product:42}     is there while somebody waits for another process's load
     shop:w:{product:42}     the intents of those who are about to change its source
     shop:s:{product:42}     until when its source's replicas may be behind
     shop:t:{products}       the token of a tag; ``shop:era`` is the one of the whole namespace
@@ -69,13 +70,14 @@ class KeySpace:
 
     __slots__ = (
         *("channel", "era", "intents", "leases", "namespace", "records", "sequence"),
-        *("settlings", "tag_clock", "tags"),
+        *("settlings", "tag_clock", "tags", "waits"),
     )
 
     def __init__(self, namespace: str, db: int = 0) -> None:
         self.namespace = namespace
         self.records = f"{namespace}:r:"
         self.leases = f"{namespace}:l:"
+        self.waits = f"{namespace}:q:"
         self.intents = f"{namespace}:w:"
         self.settlings = f"{namespace}:s:"
         self.tags = f"{namespace}:t:"
@@ -91,6 +93,10 @@ class KeySpace:
     def lease(self, key: str) -> str:
         """Return the Redis key of a user key's lease, in the same slot as its record."""
         return f"{self.leases}{{{_tag(key)}}}"
+
+    def wait(self, key: str) -> str:
+        """Return the Redis key that is there while somebody waits for a user key; same slot."""
+        return f"{self.waits}{{{_tag(key)}}}"
 
     def intent(self, key: str) -> str:
         """Return the Redis key of the intents to change a user key's source; same slot."""

@@ -33,6 +33,11 @@ class Kind(IntEnum):
     FORGET_ALL = 3
     PROBE = 4
     FORGET_TAGS = 5
+    FILLED = 6
+
+
+UNNUMBERED = b"0|"
+"""In front of a message that may be lost: it is no news but a saving of time."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,11 @@ then the value is loaded here too and stored in no level but L1."""
 
 FIRST_POLL: Final = 0.005
 LAST_POLL: Final = 0.1
-"""Seconds between looks at another's lease: many loads take milliseconds, few take seconds."""
+"""Seconds between looks at another's lease where its end is not heard of: many loads take
+milliseconds, few take seconds."""
+
+LAST_LOOK: Final = 1.0
+"""Seconds between looks where it is."""
 
 
 class Leases:
@@ -38,9 +42,18 @@ class Leases:
         store: Where leases are.
         tasks: Where renewals run.
         random: Returns a number from 0 to below 1, for jitter.
+        is_heard: Tells whether the bus is well: then `wake` is called when a load has ended.
     """
 
-    def __init__(self, store: Store, tasks: OwnedTasks, random: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        tasks: OwnedTasks,
+        random: Callable[[], float],
+        is_heard: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._is_heard = is_heard
+        self._waiting: dict[str, asyncio.Event] = {}
         self._store = store
         self._tasks = tasks
         self._random = random
@@ -87,14 +100,39 @@ class Leases:
         give_up = loop.time() + patience
         pause = FIRST_POLL
         while loop.time() < give_up:
-            await asyncio.sleep(pause * (0.5 + self._random()))
+            woken = self._waiting.get(key)
+            if woken is None:
+                woken = self._waiting[key] = asyncio.Event()
+            try:
+                raw, left = await self._store.lease_left(key)
+                if isinstance(raw.value, bytes) and left <= 0:
+                    return raw
+                if left <= 0:
+                    return None
+                # Whoever fills says so; as long as that is heard, looking is a precaution.
+                limit = LAST_LOOK if self._is_heard() else pause * (0.5 + self._random())
+                await self._sleep(woken, min(limit, give_up - loop.time()))
+            finally:
+                if self._waiting.get(key) is woken:
+                    del self._waiting[key]
             pause = min(pause * 1.5, LAST_POLL)
-            raw, left = await self._store.lease_left(key)
-            if isinstance(raw.value, bytes) and left <= 0:
-                return raw
-            if left <= 0:
-                return None
         return None
+
+    async def _sleep(self, woken: asyncio.Event, seconds: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await woken.wait()
+
+    def wake(self, keys: Collection[str]) -> None:
+        """Let those look again who wait for some keys: they were filled, or given up."""
+        for key in keys:
+            woken = self._waiting.pop(key, None)
+            if woken is not None:
+                woken.set()
+
+    def wake_all(self) -> None:
+        """Let everybody look again: something may not have been heard."""
+        self.wake(list(self._waiting))
 
     async def release(self, keys: Collection[str], token: bytes) -> None:
         """Give leases back; if that cannot be said to Redis they expire by themselves."""

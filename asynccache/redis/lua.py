@@ -55,15 +55,22 @@ FILL: Final = Script(
     + """
 if redis.pcall('GET', KEYS[2]) ~= ARGV[1] then return 0 end
 store(ARGV[2], ARGV[3])
+if redis.call('DEL', KEYS[3]) == 1 then redis.call('PUBLISH', ARGV[4], ARGV[5]) end
 return 1
 """
 )
-"""ARGV: token, record, px. 1: stored; 0: the lease is gone or another's, nothing was done."""
+"""KEYS[3]: is there if somebody waits. ARGV: token, record, px, channel, message. 1: stored; 0: the
+lease is gone or another's, nothing was done."""
 
 RELEASE: Final = Script(
-    "if redis.pcall('GET', KEYS[2]) == ARGV[1] then return redis.call('DEL', KEYS[2]) end return 0"
+    """
+if redis.pcall('GET', KEYS[2]) ~= ARGV[1] then return 0 end
+redis.call('DEL', KEYS[2])
+if redis.call('DEL', KEYS[3]) == 1 then redis.call('PUBLISH', ARGV[2], ARGV[3]) end
+return 1
+"""
 )
-"""ARGV: token. Gives a lease back unused."""
+"""KEYS[3]: is there if somebody waits. ARGV: token, channel, message. Gives a lease back unused."""
 
 RENEW: Final = Script(
     "if redis.pcall('GET', KEYS[2]) == ARGV[1] then "

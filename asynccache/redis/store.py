@@ -13,7 +13,7 @@ from typing import Any
 from redis.exceptions import ResponseError
 
 from asynccache.core.keys import KeySpace
-from asynccache.core.messages import Kind, Message, forget_keys
+from asynccache.core.messages import UNNUMBERED, Kind, Message, forget_keys
 from asynccache.core.pattern import Pattern, redis_globs
 from asynccache.core.record import NO_TOKEN
 from asynccache.errors import Unavailable
@@ -27,6 +27,9 @@ SCAN_COUNT = 500
 
 MOST_SCANS = 3
 """Of everything, while the keys of a cluster are moving."""
+
+WAIT_MS = 10_000
+"""How long it stays known that somebody waits for a load: longer than anybody does."""
 
 TOKEN_MS = 30 * 86_400_000
 """How long a tag's token lives when nobody uses it; extended once a day while somebody does."""
@@ -96,7 +99,10 @@ class RedisStore:
     async def lease_left(self, key: str) -> tuple[Raw, int]:
         """See `Store.lease_left`."""
         lease = self._keys.lease(key)
-        value, pttl, left = await self._transport.call(*self._reads([key]), ("PTTL", lease))
+        # First: whoever fills from here on says so.
+        waiting: Command = ("SET", self._keys.wait(key), "", "PX", WAIT_MS)
+        look: list[Command] = [waiting, *self._reads([key]), ("PTTL", lease)]
+        _, value, pttl, left = await self._transport.call(*look)
         if left == -1:
             # Leases always expire: this is somebody's garbage, and would stand in the way for ever.
             await self._transport.call(("DEL", lease))
@@ -108,13 +114,22 @@ class RedisStore:
 
     async def release(self, keys: Collection[str], token: bytes) -> None:
         """See `Store.release`."""
-        await run(self._transport, *(self._script(lua.RELEASE, key, token) for key in keys))
+        releases = (
+            self._script(lua.RELEASE, key, token, *self._waking(key), third=self._keys.wait(key))
+            for key in keys
+        )
+        await run(self._transport, *releases)
 
     async def fill(
         self, items: Mapping[str, Item], token: bytes, *, announce: bool = False
     ) -> set[str]:
         """See `Store.fill`."""
-        fills = [self._script(lua.FILL, key, token, *item) for key, item in items.items()]
+        fills = [
+            self._script(
+                *(lua.FILL, key, token, *item, *self._waking(key)), third=self._keys.wait(key)
+            )
+            for key, item in items.items()
+        ]
         announced = list(items) if announce else []
         replies = _checked(await self._run_and_announce(fills, announced))
         return {key for key, reply in zip(items, replies, strict=True) if reply == 1}
@@ -321,6 +336,11 @@ class RedisStore:
         if announcements:
             _checked(await run(self._transport, *announcements, retry=retry))
         return replies
+
+    def _waking(self, key: str) -> tuple[str, bytes]:
+        """Return the channel and the message by which those are woken who wait for a key."""
+        message = Message(self._origin, Kind.FILLED, (key,))
+        return self._keys.channel, UNNUMBERED + message.pack()
 
     def _announcements(self, keys: Sequence[str]) -> list[ScriptCall]:
         return [self._announcement(message) for message in forget_keys(self._origin, keys)]

@@ -21,7 +21,7 @@ from asynccache.errors import DecodeError
 
 ORIGIN = b"\x00|\xffabc"
 thorough = settings(derandomize=True, deadline=None, max_examples=300)
-NO_KINDS: list[object] = [0, 6, -1, None, "1", [1], {}, 1.5]
+NO_KINDS: list[object] = [0, 7, -1, None, "1", [1], {}, 1.5]
 keys = st.text(st.characters(codec="utf-8"), max_size=10)
 
 

@@ -22,6 +22,7 @@ from tests.support.caches import (
     Caches,
     Parts,
     Source,
+    bus_of,
     bus_open,
     heard,
     runtime_of,
@@ -78,6 +79,7 @@ async def test_race_11_half_open_subscription(
     async with FaultProxy(redis_server.port) as proxy:
         writing = await caches.start(redis_url)
         reading = await caches.start(redis_url, bus_url=proxy.url, parts=parts, max_staleness=0.6)
+        await until(lambda: bus_of(reading).is_open)
         await writing.set(KEY, "old")
         await heard(reading, 1)
         assert await reading.get(KEY) == "old"
