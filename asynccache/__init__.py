@@ -17,6 +17,7 @@ from asynccache.region import Region
 from asynccache.starlette import cache_of, combine_lifespans, get_cache, named_cache
 
 # What it answers.
+from asynccache.health import Health
 from asynccache.results import LoadResult, WriteResult
 from asynccache.statistics import Statistics
 from asynccache.types import MISSING, Missing
@@ -55,6 +56,7 @@ __all__ = [
     "Codec",
     "DecodeError",
     "EncodeError",
+    "Health",
     "InvalidArgument",
     "LoadCancelled",
     "LoadContext",

@@ -16,6 +16,7 @@ from asynccache.core.arguments import (
 )
 from asynccache.core.policy import Policy
 from asynccache.errors import DecodeError
+from asynccache.health import Health, diagnose
 from asynccache.levels.first import Held
 from asynccache.region import Region
 from asynccache.results import LoadResult
@@ -52,6 +53,10 @@ class Cache(Writing):
         max_concurrent_loads: How many loads may run at once in this process; the others wait.
             Without Redis every process loads for itself, and the source has to bear that. None: no
             limit.
+        outage: What is done while Redis is down, once ``max_staleness`` is over: "load" from the
+            source, or go on serving what this process has ("stale"), for ``outage_staleness`` more.
+        outage_staleness: How much older than ``max_staleness`` a value may then be.
+        observer: Is told of rare events; see `asynccache.events`.
         shutdown_timeout: How long ``close`` waits for loads, and again for what is unsaid to Redis.
         secret: Authenticates the records in Redis: without it nobody can write one that is
             believed. At least 16 bytes; the same in every process.
@@ -324,6 +329,14 @@ class Cache(Writing):
         if self._runtime is None:
             raise self._not_started()
         return self._runtime.statistics()
+
+    def health(self) -> Health:
+        """Return whether both levels answer, and what is not well; it asks nobody."""
+        if self._runtime is None or not self._started:
+            return diagnose(
+                is_running=False, redis="none", bus="none", lag=None, journal=0, last_error=None
+            )
+        return self._runtime.health()
 
     # For regions and decorators, whose loaders are registered. Not part of the public API.
 

@@ -6,16 +6,23 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from asynccache.clock import Clock, SystemClock
 from asynccache.codecs.base import Codec
 from asynccache.codecs.msgpack import MsgpackCodec
-from asynccache.core.arguments import checked_key, positive_int, seconds, wrong_type
+from asynccache.core.arguments import (
+    checked_callable,
+    checked_key,
+    positive_int,
+    seconds,
+    wrong_type,
+)
 from asynccache.core.keys import KeySpace, checked_namespace
 from asynccache.core.policy import Policy
 from asynccache.core.record import RecordFormat
 from asynccache.errors import InvalidArgument, NotStarted, UsageError
+from asynccache.events import Observer
 from asynccache.memory.engine import RemovalListener
 from asynccache.memory.sharded import Engine, Table, make_engine
 from asynccache.memory.weighing import Weigher
@@ -36,6 +43,9 @@ SHORTEST_MAX_STALENESS = 0.1
 
 DEFAULT_CONCURRENT_LOADS = 256
 """More than a pool of database connections has, and less than what would drown one."""
+
+DEFAULT_OUTAGE_STALENESS = 30.0
+"""Seconds: a failover and a restart are over by then."""
 
 NEGATIVE_SHARE = 10
 """One in so many entries of L1 may be a negative one; see `Policy.negative_ttl`."""
@@ -59,6 +69,9 @@ class Lifecycle:
         on_removal: RemovalListener | None = None,
         max_staleness: Duration = DEFAULT_MAX_STALENESS,
         max_concurrent_loads: int | None = DEFAULT_CONCURRENT_LOADS,
+        outage: Literal["load", "stale"] = "load",
+        outage_staleness: Duration = DEFAULT_OUTAGE_STALENESS,
+        observer: Observer | None = None,
         shutdown_timeout: Duration = 5,
         secret: str | bytes | None = None,
         clock: Clock | None = None,
@@ -68,6 +81,8 @@ class Lifecycle:
         for given, argument, method in ((codec, "codec", "decode"), (clock, "clock", "monotonic")):
             if given is not None and not callable(getattr(given, method, None)):
                 raise wrong_type(argument, given, f"an object with a method {method!r}, or None")
+        if observer is not None:
+            checked_callable(observer, "observer", "a function of an event, or None")
         settings = _redis_settings(url, redis)
         self._configuration = Configuration(
             name=checked_key(name, "name"),
@@ -82,6 +97,8 @@ class Lifecycle:
             if max_concurrent_loads is None
             else positive_int(max_concurrent_loads, "max_concurrent_loads"),
             max_negatives=max(1, positive_int(max_entries, "max_entries") // NEGATIVE_SHARE),
+            outage_staleness=_checked_outage(outage, outage_staleness),
+            observer=observer,
             shutdown_timeout=seconds(shutdown_timeout, "shutdown_timeout"),
         )
         self._new_engine = partial(make_engine, max_entries, max_bytes, weigher, on_removal)
@@ -253,6 +270,13 @@ def _secret_bytes(secret: str | bytes | None) -> bytes:
     if len(encoded) < 16:
         raise InvalidArgument("secret", "must be at least 16 bytes, for example from os.urandom")
     return encoded
+
+
+def _checked_outage(outage: str, staleness: Duration) -> float:
+    checked = seconds(staleness, "outage_staleness")
+    if outage not in ("load", "stale"):
+        raise InvalidArgument("outage", f"must be 'load' or 'stale', got {outage!r}")
+    return checked if outage == "stale" else 0.0
 
 
 def _checked_staleness(value: Duration) -> float:

@@ -20,6 +20,8 @@ from asynccache.core.pattern import Pattern
 from asynccache.core.policy import Policy
 from asynccache.core.record import RecordFormat
 from asynccache.errors import CacheClosed, InvalidArgument, WrongLoop, WrongProcess
+from asynccache.events import BusOpened, Events, Gap, Observer, RedisBack, RedisLost
+from asynccache.health import Health, diagnose
 from asynccache.levels.bulkhead import Bulkhead
 from asynccache.levels.first import FirstLevel
 from asynccache.levels.journal import Journal
@@ -58,6 +60,8 @@ class Configuration:
     shutdown_timeout: float
     max_concurrent_loads: int | None
     max_negatives: int
+    outage_staleness: float
+    observer: Observer | None
     random: Callable[[], float] = random.random
 
 
@@ -81,6 +85,7 @@ class Runtime:
         self._closed = False
         self._was_forked = False  # told by the fork: asking for the process's id takes longer
         self._counters = Counters()
+        self._events = Events(configuration.observer)
         self._tasks = OwnedTasks()
         self._link: AnyLink | None = None
         self._store: RedisStore | None = None
@@ -93,6 +98,8 @@ class Runtime:
             configuration.clock,
             self._tasks,
             FOREVER if redis is None else configuration.max_staleness,
+            outage_staleness=configuration.outage_staleness,
+            is_down=self._is_down,
         )
         self._second = None if redis is None else self._connect(redis)
         levels = Levels(
@@ -106,6 +113,7 @@ class Runtime:
             counters=self._counters,
             tasks=self._tasks,
             bulkhead=Bulkhead(configuration.max_concurrent_loads),
+            events=self._events,
             negatives=Negatives(configuration.max_negatives, engine.delete),
         )
         engine.hooks.on_pending = self._tell_removals_soon
@@ -119,7 +127,9 @@ class Runtime:
         configuration = self._configuration
         origin = secrets.token_bytes(8)
         link = self._link = make_link(
-            redis, on_incarnation=lambda: self.gap("Redis has begun another life")
+            redis,
+            on_incarnation=lambda: self.gap("Redis has begun another life"),
+            on_state=self._redis_turned,
         )
         store = self._store = RedisStore(link, configuration.keys, origin)
         self._bus = Bus(
@@ -142,7 +152,14 @@ class Runtime:
                 forget=self._forget,
                 forget_tags=self._forget_tags,
             ),
+            events=self._events,
         )
+
+    def _redis_turned(self, address: str, reason: str | None) -> None:
+        self._events.emit(RedisBack(address) if reason is None else RedisLost(address, reason))
+
+    def _is_down(self) -> bool:
+        return self._link is not None and self._link.state == "open"
 
     def _is_heard(self) -> bool:
         return self._configuration.clock.monotonic() < self.first.proven_until
@@ -266,7 +283,10 @@ class Runtime:
 
     def proof(self, instant: float) -> None:
         """See `asynccache.redis.bus.Listener`."""
+        was_heard = self._is_heard()
         self.first.prove(instant)
+        if not was_heard:
+            self._events.emit(BusOpened())
 
     def gap(self, reason: str) -> None:
         """See `asynccache.redis.bus.Listener`."""
@@ -275,11 +295,39 @@ class Runtime:
             self._second.leases.wake_all()
         logger.debug("L1 is emptied: %s", reason)
         self.first.close_until_proven()
+        self._events.emit(Gap(reason))
+
+    def lost(self, reason: str) -> None:
+        """See `asynccache.redis.bus.Listener`."""
+        self._counters.gaps += 1
+        if self._second is not None:
+            self._second.leases.wake_all()
+        self.first.suspend()
+        self._events.emit(Gap(reason))
 
     def abandon_in_child(self) -> None:
         """Serve nothing in a forked child: nobody tells it what to forget."""
         self._was_forked = True
         self.first.close_until_proven()
+
+    def _lag(self) -> float | None:
+        proven_until = self.first.proven_until
+        if self._bus is None or not proven_until:
+            return None
+        asof = proven_until - self._configuration.max_staleness
+        return max(0.0, self._configuration.clock.monotonic() - asof)
+
+    def health(self) -> Health:
+        """Return how the cache is."""
+        link, second = self._link, self._second
+        return diagnose(
+            is_running=not self._closed,
+            redis="none" if link is None else "down" if link.state == "open" else "up",
+            bus="none" if self._bus is None else "open" if self._is_heard() else "closed",
+            lag=self._lag(),
+            journal=0 if second is None else len(second.journal),
+            last_error=getattr(link, "last_error", None),
+        )
 
     def statistics(self) -> Statistics:
         """Return what the cache has done, and its state."""
@@ -307,6 +355,8 @@ class Runtime:
             l1_weight=memory.weight,
             flights=len(self.first.loads),
             journal=0 if self._second is None else len(self._second.journal),
+            unproven_served=self.first.unproven_served,
+            bus_lag=self._lag(),
             breaker="none" if self._link is None else self._link.state,
             bus="none" if self._bus is None else "open" if proven else "closed",
         )

@@ -63,6 +63,10 @@ class Statistics:
         l1_weight: The sum of their weights: bytes where a byte bound is set, else entries.
         flights: Loads that are running.
         journal: Keys whose invalidation has yet to reach Redis.
+        unproven_served: Values served beyond ``max_staleness`` because Redis was down and the cache
+            was made with ``outage="stale"``.
+        bus_lag: Seconds since the moment up to which all invalidations are known to be applied;
+            None: nothing was proved since the last gap, or there is no bus.
         breaker: Whether Redis is being asked; "none" without Redis.
         bus: Whether L1 may answer on the strength of the bus; "none" without Redis.
     """
@@ -87,6 +91,8 @@ class Statistics:
     l1_weight: int
     flights: int
     journal: int
+    unproven_served: int
+    bus_lag: float | None
     breaker: Literal["closed", "open", "none"]
     bus: Literal["open", "closed", "none"]
 

@@ -18,7 +18,7 @@ import pytest
 import asynccache
 
 TABLE = {
-    0: ["errors", "clock", "types", "statistics", "results"],
+    0: ["errors", "clock", "types", "events", "health", "statistics", "results"],
     1: ["core"],
     2: ["codecs", "memory"],
     3: [

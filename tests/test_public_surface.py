@@ -22,7 +22,7 @@ NAMES = {
     *("LoadContext", "load_context"),
     *("cache_of", "combine_lifespans", "get_cache", "named_cache"),
     # what it answers
-    *("LoadResult", "MISSING", "Missing", "Statistics", "WriteResult"),
+    *("Health", "LoadResult", "MISSING", "Missing", "Statistics", "WriteResult"),
     # what it raises
     *("ArgumentTypeError", "AsyncCacheError", "CacheClosed", "DecodeError", "EncodeError"),
     *(
@@ -39,7 +39,8 @@ NAMES = {
 SIGNATURES = {
     "Cache": (
         "url, *, redis, namespace, name, policy, codec, max_entries, max_bytes, weigher,"
-        " on_removal, max_staleness, max_concurrent_loads, shutdown_timeout, secret, clock"
+        " on_removal, max_staleness, max_concurrent_loads, outage, outage_staleness,"
+        " observer, shutdown_timeout, secret, clock"
     ),
     "Cache.add": "key, value, *, ttl, policy, tags",
     "Cache.clear": "*, strict",
@@ -54,6 +55,7 @@ SIGNATURES = {
     "Cache.get_or_load_result": "key, loader, ttl, policy, tags",
     "Cache.peek": "key, default",
     "Cache.get_or_load_many": "keys, load_missing, *, ttl, policy, tags",
+    "Cache.health": "",
     "Cache.incr": "key, amount, *, ttl, policy",
     "Cache.invalidate_pattern": "pattern, *, strict",
     "Cache.invalidate_tags": "*tags, strict",

@@ -83,6 +83,8 @@ class FirstLevel:
         tasks: Where flights run.
         max_staleness: Seconds for which a value may be served without proof of the bus since it
             was read; infinite when there are no other processes.
+        outage_staleness: Seconds for which it may be served beyond that while Redis is down.
+        is_down: Tells whether it is.
 
     Attributes:
         engine: Holds the entries.
@@ -93,13 +95,17 @@ class FirstLevel:
         reads: The flights of reads that do not load.
         proven_until: Until then every entry may be served: the bus has proved that all
             invalidations older than that less ``max_staleness`` were applied.
+        unproven_served: How often a value was served beyond its proof, because Redis was down.
     """
 
     __slots__ = (
         "_clock",
         "_codec",
         "_is_alone",
+        "_is_down",
+        "_lenient_until",
         "_max_staleness",
+        "_outage_staleness",
         "engine",
         "fences",
         "generations",
@@ -107,6 +113,7 @@ class FirstLevel:
         "proven_until",
         "reads",
         "tokens",
+        "unproven_served",
     )
 
     def __init__(
@@ -116,6 +123,9 @@ class FirstLevel:
         clock: Clock,
         tasks: OwnedTasks,
         max_staleness: float,
+        *,
+        outage_staleness: float = 0.0,
+        is_down: Callable[[], bool] = lambda: False,
     ) -> None:
         self.engine = engine
         self.fences = Fences()
@@ -129,6 +139,10 @@ class FirstLevel:
         self._clock = clock
         self._max_staleness = max_staleness
         self._is_alone = max_staleness == FOREVER
+        self._outage_staleness = outage_staleness
+        self._is_down = is_down
+        self._lenient_until = 0.0  # while Redis is down
+        self.unproven_served = 0
 
     def get(self, key: str) -> Any | Missing:
         """Return the value of a key that may be served now, or MISSING."""
@@ -146,8 +160,13 @@ class FirstLevel:
             return None
         now = self._clock.monotonic()
         if now >= entry.soft:
-            if now >= entry.expiry or now >= self.proven_until:
+            if now >= entry.expiry:
                 return None
+            if now >= self.proven_until:
+                if now >= self._lenient_until or not self._is_down():
+                    return None
+                self.unproven_served += 1
+                return entry
             # Its own proof has run out and the bus has a later one. A gap drops every entry, so
             # that no entry outlives the proof that it is stamped with.
             entry.soft = min(entry.expiry, entry.eager, self.proven_until)
@@ -344,8 +363,24 @@ class FirstLevel:
     def prove(self, instant: float) -> None:
         """Note that every invalidation older than an instant of the clock has been applied."""
         self.proven_until = max(self.proven_until, instant + self._max_staleness)
+        self._lenient_until = self.proven_until + self._outage_staleness
+
+    def suspend(self) -> None:
+        """Take note that the bus is lost: if Redis is down, what is here may serve for a while.
+
+        Who comes back has to call `close_until_proven` before the next `prove`.
+        """
+        if not self._outage_staleness:
+            self.close_until_proven()
+            return
+        self.proven_until = 0.0
+        self.tokens.forget_all()
+        self.loads.detach_all()
+        self.reads.detach_all()
+        self.fences.poison_all()
 
     def close_until_proven(self) -> None:
         """Stop serving on the strength of earlier proofs, and drop everything: there was a gap."""
         self.proven_until = 0.0
+        self._lenient_until = 0.0
         self.forget_all()

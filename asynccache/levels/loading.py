@@ -20,6 +20,7 @@ from asynccache.core.fence import Fence
 from asynccache.core.freshness import Fresh, Reading, Stale
 from asynccache.core.policy import Lifetime, Policy
 from asynccache.errors import LoadTimeout, Unavailable
+from asynccache.events import StaleServed
 from asynccache.flights import Deliver
 from asynccache.levels.first import Held
 from asynccache.levels.leases import LEASE_MS, LEASE_WAIT
@@ -121,7 +122,7 @@ class LoadRun:
             rest = [key for key in self._keys if key in self._open]
             if rest:
                 # Newer than anything Redis may hold for them: those records must not come back.
-                second.note(rest)
+                second.note(rest, is_write=False)
                 await self._load(rest, leased=())
 
     async def refresh(self, deliver: Deliver[Held | Missing], overtaken: Collection[str]) -> None:
@@ -339,6 +340,7 @@ class LoadRun:
             if announce or not self._stand_in(keys):
                 raise
             logger.warning("serving stale values: the loader failed: %r", error)
+            levels.events.emit(StaleServed(tuple(keys), error))
             if second is not None:
                 await second.leases.release(leased, self._token)
             return

@@ -12,6 +12,7 @@ from asynccache.core.freshness import Fresh, Miss, Reading, Stale, Unsure, inter
 from asynccache.core.keys import KeySpace
 from asynccache.core.policy import Lifetime
 from asynccache.core.record import NO_TOKEN, RecordFormat
+from asynccache.events import Damaged, Events, Unacknowledged
 from asynccache.levels.bulkhead import Bulkhead
 from asynccache.levels.first import FirstLevel
 from asynccache.levels.journal import Journal
@@ -34,21 +35,32 @@ class SecondLevel:
     leases: Leases
     journal: Journal
     replay: Replay
+    events: Events
 
-    def note(self, keys: Collection[str]) -> None:
-        """Note keys whose change has yet to reach Redis, or may not have."""
+    def note(self, keys: Collection[str], *, is_write: bool = True) -> None:
+        """Note keys whose change has yet to reach Redis, or may not have.
+
+        Args:
+            keys: The keys.
+            is_write: Somebody has written or invalidated them; else they were only loaded.
+        """
         self.journal.note(keys)
-        self.replay.kick()
+        self._noted(is_write=is_write)
 
     def note_tags(self, tags: Collection[str]) -> None:
         """Note tags whose invalidation has yet to reach Redis, or may not have."""
         self.journal.note_tags(tags)
-        self.replay.kick()
+        self._noted()
 
     def note_all(self) -> None:
         """Note that everything has to be deleted in Redis."""
         self.journal.note_all()
+        self._noted()
+
+    def _noted(self, *, is_write: bool = True) -> None:
         self.replay.kick()
+        if is_write:
+            self.events.emit(Unacknowledged(len(self.journal)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +78,7 @@ class Levels:
     tasks: OwnedTasks
     bulkhead: Bulkhead
     negatives: Negatives
+    events: Events
 
     async def learn(self, tags: Iterable[str]) -> dict[str, bytes]:
         """Return the tokens of some tags and of the namespace: a round trip, unless all are known.
@@ -133,6 +146,7 @@ class Levels:
             return Miss()  # invalidated here, and Redis does not know it yet
         if isinstance(reading, Miss) and reading.damaged is not None:
             self.counters.damaged += 1
+            self.events.emit(Damaged(key, reading.damaged))
             logger.warning("the record of %r is damaged: %s", key, reading.damaged)
         return reading
 

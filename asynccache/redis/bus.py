@@ -52,6 +52,10 @@ class Listener(Protocol):
         """Messages may have been lost: nothing kept so far can be trusted."""
         ...
 
+    def lost(self, reason: str) -> None:
+        """The session has ended: nothing is heard until the next one, which begins with a gap."""
+        ...
+
 
 class Announcer(Protocol):
     """What the bus asks of the store, over the store's own connections."""
@@ -129,7 +133,7 @@ class Bus:
                 attempt = 0
                 self.is_open = False
                 logger.warning("the bus is down, L1 is closed: %s", reason)
-                self._listener.gap(reason)
+                self._listener.lost(reason)
             await asyncio.sleep(
                 capped_jitter(attempt, self._random(), base=FIRST_PAUSE, cap=LONGEST_PAUSE)
             )

@@ -44,6 +44,7 @@ class ClusterLink:
         settings: Where the cluster's first servers are, and how all are asked.
         listening: What else is to be heard from every primary; None: nothing.
         on_incarnation: See `Link`.
+        on_state: See `Link`.
 
     Attributes:
         settings: What it was made with.
@@ -57,8 +58,10 @@ class ClusterLink:
         *,
         listening: Listening | None = None,
         on_incarnation: Callable[[], None] | None = None,
+        on_state: Callable[[str, str | None], None] | None = None,
     ) -> None:
         self.settings = settings
+        self._on_state = on_state
         self._on_incarnation = on_incarnation
         self._listening = listening
         self._links: dict[Address, Link] = {}
@@ -229,6 +232,7 @@ class ClusterLink:
             dialer=DirectDialer(self.settings, address),
             listening=listening,
             on_incarnation=self._on_incarnation,
+            on_state=self._on_state,
         )
         link.open()
         return link

@@ -47,6 +47,7 @@ class Link:
         listening: What else is to be heard on the connection; None: nothing.
         on_incarnation: Is told when the server has begun another life: it may have lost what it
             had acknowledged. None: nobody asks, and all of its lives are one.
+        on_state: Is told when Redis is given up (with the reason), and when it is asked again.
 
     Attributes:
         settings: What it was made with.
@@ -67,8 +68,10 @@ class Link:
         dialer: Dialer | None = None,
         listening: Listening | None = None,
         on_incarnation: Callable[[], None] | None = None,
+        on_state: Callable[[str, str | None], None] | None = None,
     ) -> None:
         self.settings = settings
+        self._on_state = on_state
         self._on_incarnation = on_incarnation
         self._stamp: bytes | None = None if on_incarnation else NO_TOKEN
         self._recheck: asyncio.TimerHandle | None = None
@@ -78,6 +81,7 @@ class Link:
         self._dialer = dialer or DirectDialer(settings)
         self._listening = listening
         self._prober = Prober(settings.address, self.breaker, self._probe, on_heal, self._note)
+        self._prober.on_close = self._healed
         self._refusal: Exception | None = None
         self._connector: Connector | None = None
         self._phase: Literal["new", "started", "closed"] = "new"
@@ -248,6 +252,8 @@ class Link:
                 self.settings.address,
                 self.last_error,
             )
+            if self._on_state is not None:
+                self._on_state(self.settings.address, self.last_error or "no reason known")
             self._prober.start()
         return self.breaker.state == "open"
 
@@ -299,6 +305,10 @@ class Link:
             raise
         self._refusal = None
         connector.adopt(multiplexer)
+
+    def _healed(self) -> None:
+        if self._on_state is not None:
+            self._on_state(self.settings.address, None)
 
     def _usable_connector(self) -> Connector:
         if self._phase == "closed":

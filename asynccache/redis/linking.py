@@ -19,6 +19,7 @@ def make_link(
     *,
     listening: Listening | None = None,
     on_incarnation: Callable[[], None] | None = None,
+    on_state: Callable[[str, str | None], None] | None = None,
 ) -> AnyLink:
     """Return a link, not started yet.
 
@@ -27,12 +28,19 @@ def make_link(
         listening: What else is to be heard from every server that holds keys; None: nothing.
         on_incarnation: Is told when a server may have lost what it had acknowledged, unless the
             settings trust it.
+        on_state: Is told the address of a server that is given up, with the reason, and of one that
+            is asked again.
     """
     if settings.on_failover == "trust":
         on_incarnation = None
     if settings.cluster:
-        return ClusterLink(settings, listening=listening, on_incarnation=on_incarnation)
-    if settings.sentinel_master is not None:
-        dialer = SentinelDialer(settings)
-        return Link(settings, dialer=dialer, listening=listening, on_incarnation=on_incarnation)
-    return Link(settings, listening=listening, on_incarnation=on_incarnation)
+        return ClusterLink(
+            settings, listening=listening, on_incarnation=on_incarnation, on_state=on_state
+        )
+    return Link(
+        settings,
+        dialer=None if settings.sentinel_master is None else SentinelDialer(settings),
+        listening=listening,
+        on_incarnation=on_incarnation,
+        on_state=on_state,
+    )

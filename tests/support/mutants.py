@@ -128,8 +128,8 @@ class IgnoresGaps(FirstLevel):
 class NeedsNoProof(FirstLevel):
     """Answers until somebody tells it not to."""
 
-    def __init__(self, *arguments: Any) -> None:
-        super().__init__(*arguments)
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
         self._max_staleness = FOREVER
         self.proven_until = FOREVER
 
