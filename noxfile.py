@@ -235,3 +235,11 @@ def soak(session: nox.Session) -> None:
     session.install(".[cli]")
     install_server(session)
     session.run("python", "-m", "tests.benchmarks.soak", *session.posargs)
+
+
+@nox.session
+def faults(session: nox.Session) -> None:
+    """Torment four processes for ten minutes, and judge what they saw; arguments are its own."""
+    session.install(".[cli]")
+    install_server(session)
+    session.run("python", "-m", "tests.faults.run", *session.posargs)

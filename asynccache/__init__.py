@@ -18,6 +18,7 @@ from asynccache.starlette import cache_of, combine_lifespans, get_cache, named_c
 
 # What it answers.
 from asynccache.health import Health
+from asynccache.levels.verification import Verification
 from asynccache.results import LoadResult, WriteResult
 from asynccache.statistics import Statistics
 from asynccache.types import MISSING, Missing
@@ -77,6 +78,7 @@ __all__ = [
     "SystemClock",
     "Unavailable",
     "UsageError",
+    "Verification",
     "WriteResult",
     "WrongLoop",
     "WrongProcess",

@@ -11,6 +11,7 @@ from asynccache.core.arguments import (
     checked_key,
     checked_keys,
     checked_tags,
+    fraction,
     seconds,
     wrong_type,
 )
@@ -18,6 +19,7 @@ from asynccache.core.policy import Policy
 from asynccache.errors import DecodeError
 from asynccache.health import Health, diagnose
 from asynccache.levels.first import Held
+from asynccache.levels.verification import Verification
 from asynccache.region import Region
 from asynccache.results import LoadResult
 from asynccache.statistics import Statistics
@@ -337,6 +339,29 @@ class Cache(Writing):
                 is_running=False, redis="none", bus="none", lag=None, journal=0, last_error=None
             )
         return self._runtime.health()
+
+    def verify(self, *, sample: float | None = None) -> Verification:
+        """Compare a sample of invalidated keys with their source, in the background, from now on.
+
+        Some time after an invalidation (``max_staleness``, twice and four times that) the key's
+        loader is called once more, and its value compared with what both levels answer. It finds
+        programs that invalidate before their commit, that forget to, or that load from a replica
+        that lags. Keys are checked whose loaders may run at any time: those of regions and
+        ``@cached``, and with ``Policy(background=True)``.
+
+        Args:
+            sample: The share of invalidated keys to check, such as 1e-4; 0: no longer; None: only
+                tell what was found so far.
+
+        Returns:
+            What was found so far.
+
+        Raises:
+            InvalidArgument: The share is not between 0 and 1.
+        """
+        if sample is not None and sample != 1:
+            sample = fraction(sample, "sample")
+        return self._running().verify(sample)
 
     # For regions and decorators, whose loaders are registered. Not part of the public API.
 

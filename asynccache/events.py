@@ -90,7 +90,24 @@ class Damaged:
     why: str
 
 
-Event: TypeAlias = RedisLost | RedisBack | BusOpened | Gap | Unacknowledged | StaleServed | Damaged
+@dataclass(frozen=True, slots=True)
+class Inconsistent:
+    """A level says something else than the source, longer after an invalidation than it may.
+
+    Attributes:
+        key: The key.
+        level: Which level.
+        after: Seconds since the invalidation.
+    """
+
+    key: str
+    level: str
+    after: float
+
+
+Event: TypeAlias = (
+    RedisLost | RedisBack | BusOpened | Gap | Unacknowledged | StaleServed | Damaged | Inconsistent
+)
 
 Observer: TypeAlias = Callable[[Event], object]
 

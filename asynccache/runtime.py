@@ -31,6 +31,7 @@ from asynccache.levels.negatives import Negatives
 from asynccache.levels.reader import Reader
 from asynccache.levels.replay import Replay
 from asynccache.levels.shared import Levels, SecondLevel
+from asynccache.levels.verification import Verification, Verifier
 from asynccache.levels.writer import TwoLevelWriter, Writer
 from asynccache.memory.entry import FOREVER
 from asynccache.memory.janitor import Janitor
@@ -116,6 +117,8 @@ class Runtime:
             events=self._events,
             negatives=Negatives(configuration.max_negatives, engine.delete),
         )
+        self._levels = levels
+        self._verifier: Verifier | None = None
         engine.hooks.on_pending = self._tell_removals_soon
         self._janitor = Janitor(engine, configuration.clock)
         self.reader = Reader(levels)
@@ -328,6 +331,17 @@ class Runtime:
             journal=0 if second is None else len(second.journal),
             last_error=getattr(link, "last_error", None),
         )
+
+    def verify(self, sample: float | None) -> Verification:
+        """Check a share of what is invalidated from now on; None: leave it as it is."""
+        if self._verifier is None:
+            bound = self._configuration.max_staleness
+            self._verifier = Verifier(self._levels, bound, 0.0)
+        if sample is not None:
+            self._verifier.sample = sample
+            self.first.on_forget = self._verifier.invalidated if sample else None
+            self.reader.on_loader = self._verifier.loaded if sample else None
+        return self._verifier.result()
 
     def statistics(self) -> Statistics:
         """Return what the cache has done, and its state."""

@@ -22,7 +22,7 @@ NAMES = {
     *("LoadContext", "load_context"),
     *("cache_of", "combine_lifespans", "get_cache", "named_cache"),
     # what it answers
-    *("Health", "LoadResult", "MISSING", "Missing", "Statistics", "WriteResult"),
+    *("Health", "LoadResult", "Verification", "MISSING", "Missing", "Statistics", "WriteResult"),
     # what it raises
     *("ArgumentTypeError", "AsyncCacheError", "CacheClosed", "DecodeError", "EncodeError"),
     *(
@@ -66,6 +66,7 @@ SIGNATURES = {
     "Cache.set_many": "values, *, ttl, policy, tags, strict",
     "Cache.statistics": "",
     "Cache.touch": "key, *, ttl, policy",
+    "Cache.verify": "*, sample",
     "Cache.writing": "key, *, ttl, on_outage",
     "CachedFunction.invalidate": "*args, **kwargs",
     "CachedFunction.key": "*args, **kwargs",

@@ -95,6 +95,7 @@ class FirstLevel:
         reads: The flights of reads that do not load.
         proven_until: Until then every entry may be served: the bus has proved that all
             invalidations older than that less ``max_staleness`` were applied.
+        on_forget: Is told which keys were forgotten one by one; None: nobody.
         unproven_served: How often a value was served beyond its proof, because Redis was down.
     """
 
@@ -110,6 +111,7 @@ class FirstLevel:
         "fences",
         "generations",
         "loads",
+        "on_forget",
         "proven_until",
         "reads",
         "tokens",
@@ -143,6 +145,7 @@ class FirstLevel:
         self._is_down = is_down
         self._lenient_until = 0.0  # while Redis is down
         self.unproven_served = 0
+        self.on_forget: Callable[[Sequence[str]], None] | None = None
 
     def get(self, key: str) -> Any | Missing:
         """Return the value of a key that may be served now, or MISSING."""
@@ -324,6 +327,8 @@ class FirstLevel:
             self.loads.detach(key)
             self.reads.detach(key)
         self.fences.poison(keys, spare=spare)
+        if self.on_forget is not None:
+            self.on_forget(keys)
 
     def forget_matching(self, matches: Callable[[str], bool]) -> int:
         """Drop the keys for which a predicate holds, likewise; return how many were held."""

@@ -28,10 +28,14 @@ class Reader:
 
     Args:
         levels: Where values are.
+
+    Attributes:
+        on_loader: Is told of loaders that may be called at any time; None: nobody.
     """
 
     def __init__(self, levels: Levels) -> None:
         self._levels = levels
+        self.on_loader: Callable[[str, Callable[[], Awaitable[Any]]], None] | None = None
 
     async def get(self, keys: Sequence[str], policy: Policy) -> dict[str, Any]:
         """Return the values of the keys that are there, without loading.
@@ -126,6 +130,8 @@ class Reader:
         """
         first = self._levels.first
         loads = first.loads
+        if self.on_loader is not None and (registered or policy.background):
+            self.on_loader(key, loader)
         if refresh:
             loads.detach(key)
         while True:

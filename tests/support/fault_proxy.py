@@ -46,6 +46,8 @@ class FaultProxy:
         self._delay = 0.0
         self._flowing = asyncio.Event()
         self._flowing.set()
+        self._answering = asyncio.Event()
+        self._answering.set()
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._clients: set[asyncio.StreamWriter] = set()
@@ -87,13 +89,20 @@ class FaultProxy:
         for _ in range(2):  # an aborted transport is gone a turn or two of the loop later
             await asyncio.sleep(0)
 
-    def hold(self) -> None:
-        """Accept connections and bytes but forward nothing, no end of a stream either."""
-        self._flowing.clear()
+    def hold(self, *, replies_only: bool = False) -> None:
+        """Accept connections and bytes but forward nothing, no end of a stream either.
+
+        Args:
+            replies_only: Forward what goes to the server.
+        """
+        self._answering.clear()
+        if not replies_only:
+            self._flowing.clear()
 
     def release(self) -> None:
         """Forward what was held, and go on forwarding."""
         self._flowing.set()
+        self._answering.set()
 
     def delay(self, seconds: float) -> None:
         """Let every piece of data wait before it is forwarded, in both directions.
@@ -136,8 +145,8 @@ class FaultProxy:
             far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._target_port)
             ends.append(far_writer)
             async with asyncio.TaskGroup() as pumps:
-                pumps.create_task(self._pump(reader, far_writer))
-                pumps.create_task(self._pump(far_reader, writer))
+                pumps.create_task(self._pump(reader, far_writer, self._flowing))
+                pumps.create_task(self._pump(far_reader, writer, self._answering))
         except OSError:
             pass  # the target refuses: so does the proxy
         finally:
@@ -146,15 +155,17 @@ class FaultProxy:
                 end.transport.abort()
             await asyncio.sleep(0)  # an aborted transport is gone one turn of the loop later
 
-    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _pump(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, gate: asyncio.Event
+    ) -> None:
         with contextlib.suppress(OSError):
             while data := await reader.read(65_536):
                 if self._delay:
                     await asyncio.sleep(self._delay)
-                await self._flowing.wait()
+                await gate.wait()
                 writer.write(data)
                 await writer.drain()
-        await self._flowing.wait()
+        await gate.wait()
         writer.close()
 
     def __repr__(self) -> str:

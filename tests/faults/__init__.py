@@ -1,0 +1,1 @@
+"""A run of real processes under faults, and the judgement of what they saw."""
