@@ -1,9 +1,8 @@
 """Looking whether the cache says what the source says, some time after an invalidation.
 
 After Polaris (Meta, "Cache made consistent", 2022): a sample of the keys that are invalidated is
-loaded again, past the bound of staleness, and compared with what the two levels answer. A cache that
-is right finds nothing, for years; one whose program invalidates before its commit, or forgets to,
-finds it on the first day.
+loaded again, past the bound of staleness, and compared with what the two levels answer. A program
+that invalidates before its commit, or forgets to, finds it on the first day.
 """
 
 from __future__ import annotations
