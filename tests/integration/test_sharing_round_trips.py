@@ -22,6 +22,7 @@ async def test_gets_of_one_turn_share_a_write(
     """
     filling, asking = [await caches.start(redis_url, max_staleness=60) for _ in range(2)]
     await filling.set_many({f"k{number}": number for number in range(200)})
+    await asking.get("other")  # from here on it knows the namespace's token
     written: list[int] = []
     write = DirectWire.write
 

@@ -1,0 +1,1 @@
+"""A model of the protocol between processes and Redis, explored in every order of its steps."""
