@@ -65,8 +65,8 @@ class Flight(NamedTuple):
 
 
 class Write(NamedTuple):
-    """A change under way in a process: "mark", "commit", "drop", "send" (or "tell" and "change") and
-    "return"."""
+    """A change under way in a process, at the stage "mark", "commit", "drop", "send" (or "tell" and
+    then "change") or "return"."""
 
     stage: str
     kind: str
