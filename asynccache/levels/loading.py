@@ -11,6 +11,7 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, TypeAlias, TypeVar
 
 from asynccache.context import LoadContext, enter
@@ -418,7 +419,12 @@ class LoadRun:
         found = {tag: token for tag, token in early.items() if token is not None}
         missing = [tag for tag in late if tag not in found]
         if missing:
-            if second is None or self._clock is None:
+            if second is None:
+                return False
+            if self._clock is None:
+                # For the next load: it will know them beforehand.
+                with suppress(Unavailable):
+                    await self._levels.learn(missing)
                 return False
             since, changes = self._levels.clock.monotonic(), first.tokens.changes
             try:

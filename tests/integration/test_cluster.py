@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from redis.asyncio import RedisCluster as ClusterClient
 
-from asynccache import MISSING, Cache
+from asynccache import MISSING, Cache, load_context
 from tests.support.caches import Caches, Source, bus_open, heard
 from tests.support.redis_cluster import RedisCluster
 from tests.support.waiting import until
@@ -79,6 +79,36 @@ async def test_patterns_and_clear_reach_every_server(two: tuple[Cache, Cache]) -
     assert (await writing.clear()).affected == 1
     await heard(reading, 3)
     assert await reading.get("other") is MISSING
+
+
+async def test_tags_and_counters_are_on_servers_of_their_own(two: tuple[Cache, Cache]) -> None:
+    """Records, tokens and the era are in different slots; each is asked where it is."""
+    here, there = two
+    keys = [f"k{n}" for n in range(60)]
+    await here.set_many(dict.fromkeys(keys, "old"), tags=["a", "b"])
+    assert len(await there.get_many(keys)) == 60
+
+    assert (await there.invalidate_tags("b")).acknowledged
+    await until(lambda: here.peek("k1") is MISSING)
+    assert await here.get_many(keys) == await there.get_many(keys) == {}
+    assert [await cache.incr("n") for cache in (here, there)] == [1, 2]
+    assert [await cache.add("one", 1) for cache in (here, there)] == [True, False]
+    async with here.writing("k1"):
+        assert await there.get_or_load("k1", Source("old").load) == "old"
+    assert await there.get("k1") is MISSING
+
+
+async def test_a_loaders_tag_is_known_from_its_second_value_on(two: tuple[Cache, Cache]) -> None:
+    """Whether it was invalidated during the load cannot be told in a cluster, else."""
+    here, there = two
+
+    async def load() -> str:
+        load_context().tags = ["a"]
+        return "value"
+
+    for number in range(3):
+        assert await here.get_or_load(f"k{number}", load) == "value"
+    assert await there.get_many(["k0", "k1", "k2"]) == {"k1": "value", "k2": "value"}
 
 
 async def test_a_client_of_a_cluster_is_taken_over(redis_cluster: RedisCluster) -> None:
