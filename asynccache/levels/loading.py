@@ -10,20 +10,20 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from contextlib import suppress
-from typing import Any, TypeAlias, TypeVar
+from collections.abc import Awaitable, Collection, Mapping, Sequence
+from typing import Any, TypeVar
 
 from asynccache.context import LoadContext, enter
-from asynccache.core.arguments import wrong_type
 from asynccache.core.eager import eager_at
 from asynccache.core.fence import Fence
 from asynccache.core.freshness import Fresh, Reading, Stale
 from asynccache.core.policy import Lifetime, Policy
-from asynccache.errors import LoadTimeout, Unavailable
+from asynccache.errors import Unavailable
 from asynccache.events import StaleServed
 from asynccache.flights import Deliver
+from asynccache.levels.calling import BulkLoader, call_loader
 from asynccache.levels.first import Held
+from asynccache.levels.late_tags import tokens_of
 from asynccache.levels.leases import LEASE_MS, LEASE_WAIT
 from asynccache.levels.shared import Levels, SecondLevel
 from asynccache.levels.store import Item, Lease, Raw
@@ -33,8 +33,6 @@ from asynccache.types import MISSING, Missing
 logger = logging.getLogger("asynccache")
 
 T = TypeVar("T")
-
-BulkLoader: TypeAlias = Callable[[list[str]], Awaitable[Mapping[str, Any]]]
 
 
 class LoadRun:
@@ -335,7 +333,8 @@ class LoadRun:
         levels = self._levels
         asof = levels.clock.monotonic()
         try:
-            values = await self._run_loader(keys)
+            self._introduce(keys)
+            values = await call_loader(levels, self._loader, keys, self._policy.load_timeout)
         except Exception as error:
             # Who asks for a refresh wants to know that there was none.
             if announce or not self._stand_in(keys):
@@ -345,49 +344,86 @@ class LoadRun:
             if second is not None:
                 await second.leases.release(leased, self._token)
             return
+        await self._take_in(values, keys, second, leased, announce=announce, asof=asof)
+
+    async def _take_in(
+        self,
+        values: Mapping[str, Any],
+        keys: Sequence[str],
+        second: SecondLevel | None,
+        leased: Collection[str],
+        *,
+        announce: bool,
+        asof: float,
+    ) -> None:
+        """Store what was loaded, in Redis first, and give it to those who wait."""
+        levels, context = self._levels, self._context
         since = levels.clock.monotonic()
-        context = self._context
         tags = tuple(dict.fromkeys((*self._tags, *context.tags)))
-        extra = Extra(tags, context.etag) if tags or context.etag is not None else None
-        storable = await self._tokens_for(tags, asof) if leased and context.is_kept else False
+        extra = Extra(tags, context.etag, context.version)
+        is_plain = not (tags or context.etag is not None or context.version)
         lifetimes: dict[str, Lifetime] = {}
         held: dict[str, Held] = {}
-        items: dict[str, Item] = {}
         for key in keys:
             if key not in values:
                 self._settle(key, MISSING)
                 continue
             held[key] = levels.first.hold(values[key], self._policy)
-            held[key].extra, held[key].epoch = extra, self._fence.epoch
+            held[key].extra, held[key].epoch = None if is_plain else extra, self._fence.epoch
             lifetimes[key] = self._lifetime(key, values[key])
-            if key in leased and storable:
-                payload = held[key].payload
-                payload = levels.codec.encode(values[key]) if payload is None else payload
-                items[key] = levels.item(
-                    key,
-                    payload,
-                    lifetimes[key],
-                    self._tokens,
-                    tags=tags,
-                    etag=context.etag,
-                    version=context.version,
-                    load_ms=round((since - asof) * 1000),
-                )
+        storable = {key: held[key] for key in held if key in leased and context.is_kept}
+        items = await self._items(storable, lifetimes, extra, asof=asof, since=since)
         refused = await self._fill(items, second, announce=announce)
         if second is not None:
             await second.leases.release([key for key in leased if key not in items], self._token)
         for key, value in held.items():
-            if key not in refused and key not in self._unkept and context.is_kept:
-                eager = eager_at(
-                    self._policy.eager,
-                    since=since,
-                    left=lifetimes[key].fresh,
-                    lifetime=None,
-                    load_time=since - asof,
-                    random=levels.random(),
-                )
-                self._install(key, value, lifetimes[key], asof=asof, since=since, eager=eager)
+            if key not in refused:
+                self._keep(key, value, lifetimes[key], asof=asof, since=since)
             self._settle(key, value)
+
+    async def _items(
+        self,
+        helds: Mapping[str, Held],
+        lifetimes: Mapping[str, Lifetime],
+        extra: Extra,
+        *,
+        asof: float,
+        since: float,
+    ) -> dict[str, Item]:
+        """Return the records of loaded values; none, if they may be older than their tags."""
+        levels = self._levels
+        tokens = None
+        if helds:
+            tokens = await tokens_of(
+                levels, extra.tags, known=self._tokens, before=asof, clock=self._clock
+            )
+        if tokens is None:
+            return {}
+        items: dict[str, Item] = {}
+        for key, held in helds.items():
+            payload = levels.codec.encode(held.value) if held.payload is None else held.payload
+            items[key] = levels.item(
+                *(key, payload, lifetimes[key], tokens),
+                tags=extra.tags,
+                etag=extra.etag,
+                version=extra.version,
+                load_ms=round((since - asof) * 1000),
+            )
+        return items
+
+    def _keep(self, key: str, held: Held, lifetime: Lifetime, *, asof: float, since: float) -> None:
+        """Keep a loaded value in L1, unless somebody has a reason against it."""
+        if key in self._unkept or not self._context.is_kept:
+            return
+        eager = eager_at(
+            self._policy.eager,
+            since=since,
+            left=lifetime.fresh,
+            lifetime=None,
+            load_time=since - asof,
+            random=self._levels.random(),
+        )
+        self._install(key, held, lifetime, asof=asof, since=since, eager=eager)
 
     def _lifetime(self, key: str, value: Any) -> Lifetime:
         """Return how long a loaded value may be kept."""
@@ -404,39 +440,6 @@ class LoadRun:
         if settling is None:
             return lifetime
         return Lifetime(min(settling, lifetime.fresh or settling), 0.0)
-
-    async def _tokens_for(self, tags: Sequence[str], asof: float) -> bool:
-        """Make sure that the tokens of tags which the loader chose are from before its load.
-
-        A token that was asked for afterwards may be the one of an invalidation that the value is
-        older than (race 26). False: that cannot be told, and the value is not to be stored in L2.
-        """
-        late = [tag for tag in tags if tag not in self._tokens]
-        if not late:
-            return True
-        first, second = self._levels.first, self._levels.second
-        early = {tag: first.tokens.known_since(tag, asof) for tag in late}
-        found = {tag: token for tag, token in early.items() if token is not None}
-        missing = [tag for tag in late if tag not in found]
-        if missing:
-            if second is None:
-                return False
-            if self._clock is None:
-                # For the next load: it will know them beforehand.
-                with suppress(Unavailable):
-                    await self._levels.learn(missing)
-                return False
-            since, changes = self._levels.clock.monotonic(), first.tokens.changes
-            try:
-                learned = await second.store.ensure_unless_later(missing, self._clock)
-            except Unavailable:
-                return False
-            if learned is None:
-                return False
-            first.tokens.keep(learned, since, changes)
-            found |= learned
-        self._tokens = {**self._tokens, **found}
-        return True
 
     async def _fill(
         self, items: Mapping[str, Item], second: SecondLevel | None, *, announce: bool
@@ -457,26 +460,6 @@ class LoadRun:
         refused = set(items) - stored
         self._levels.counters.fills_refused += len(refused)
         return refused
-
-    async def _run_loader(self, keys: Sequence[str]) -> Mapping[str, Any]:
-        counters, limit = self._levels.counters, self._policy.load_timeout
-        counters.misses += len(keys)
-        self._introduce(keys)
-        try:
-            async with asyncio.timeout(limit) as timeout, self._levels.bulkhead.permit():
-                counters.loads += len(keys)
-                values = await self._loader(list(keys))
-        except TimeoutError as error:
-            counters.load_failures += len(keys)
-            if timeout.expired() and limit is not None:
-                raise LoadTimeout(keys[0], limit) from error
-            raise
-        except Exception:
-            counters.load_failures += len(keys)
-            raise
-        if not isinstance(values, Mapping):
-            raise wrong_type("load_missing", values, "a function that returns a mapping")
-        return values
 
     def _introduce(self, keys: Sequence[str]) -> None:
         """Let the loader know what is there already."""

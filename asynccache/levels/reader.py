@@ -13,8 +13,9 @@ from asynccache.core.policy import Policy
 from asynccache.errors import Unavailable
 from asynccache.flight import Flight
 from asynccache.flights import Deliver, FlightTable, Work
+from asynccache.levels.calling import BulkLoader
 from asynccache.levels.first import Held
-from asynccache.levels.loading import BulkLoader, LoadRun
+from asynccache.levels.loading import LoadRun
 from asynccache.levels.shared import Levels, SecondLevel
 from asynccache.memory.entry import Entry
 from asynccache.types import MISSING, Missing
