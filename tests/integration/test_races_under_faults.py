@@ -84,11 +84,11 @@ async def test_race_11_half_open_subscription(
         await heard(reading, 1)
         assert await reading.get(KEY) == "old"
 
+        # Nobody notices, neither at once nor in the end.
+        runtime_of(reading).lost = lambda reason: None  # type: ignore[method-assign]
         proxy.hold()
         await writing.delete(KEY)
-        await asyncio.sleep(0.2)  # nobody has noticed; in the end the session is given up
-        runtime_of(reading).gap = lambda reason: None  # type: ignore[method-assign]
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(0.7)
 
         assert (await reading.get(KEY) is MISSING) is holds
 
