@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
 async def test_a_short_run_has_no_violation() -> None:
     """Three processes, a few faults: what was promised holds, and the cache is of use."""
     kinds = ("hold", "kill_worker", "restart_from_snapshot", "garbage")
-    plan = Plan(12, workers=3, seed=11, keys=60, rate=150, faults=kinds, pause=0.7)
+    plan = Plan(9, workers=3, seed=11, keys=60, rate=150, bound=0.6, faults=kinds, pause=0.3)
 
     wrong, text = await run(plan)
 

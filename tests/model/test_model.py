@@ -37,10 +37,12 @@ CONFIGURATIONS = {
     "keys and tags": Configuration(Protocol(kinds=("key", "tag")), writes=(1, 1), reads=(1, 0)),
     "lost messages": Configuration(Protocol(faults=frozenset({"lose"})), faults=1),
     "unreachable": Configuration(
-        Protocol(faults=frozenset({"unreachable"})), reads=(2, 3), faults=1
+        Protocol(faults=frozenset({"unreachable"})), reads=(1, 3), faults=1
     ),
-    "expiry": Configuration(Protocol(faults=frozenset({"expire", "evict"})), faults=1),
-    "restarts": Configuration(Protocol(faults=frozenset({"restart"})), reads=(1, 1), faults=1),
+    "expiry": Configuration(
+        Protocol(faults=frozenset({"expire", "evict"})), reads=(1, 2), faults=1
+    ),
+    "restarts": Configuration(Protocol(faults=frozenset({"restart"})), reads=(0, 2), faults=1),
     "crashes": Configuration(
         Protocol(kinds=("intent",), faults=frozenset({"crash", "expire"})),
         reads=(2, 0),
