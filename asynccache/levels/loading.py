@@ -458,6 +458,9 @@ class LoadRun:
             # Reads that began meanwhile may hold what has been replaced.
             self._levels.first.fences.poison(items, spare=self._fence)
         refused = set(items) - stored
+        # Something newer has happened, of which this process may not have heard yet: what it holds
+        # is older than what whoever asked is about to see.
+        self._levels.first.forget(list(refused), spare=self._fence)
         self._levels.counters.fills_refused += len(refused)
         return refused
 
