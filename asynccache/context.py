@@ -30,13 +30,13 @@ class LoadContext:
     def __init__(
         self, keys: Sequence[str], stale: Any | Missing = MISSING, etag: str | None = None
     ) -> None:
-        self.keys = tuple(keys)
-        self.stale = stale
-        self.is_kept = True
-        self._etag = etag
+        self.keys: tuple[str, ...] = tuple(keys)
+        self.stale: Any | Missing = stale
+        self.is_kept: bool = True
+        self._etag: str | None = etag
         self._tags: tuple[str, ...] = ()
         self._ttl: float | None = None
-        self._version = 0
+        self._version: int = 0
 
     @property
     def key(self) -> str:
