@@ -132,7 +132,8 @@ class Cache(Writing):
                     resolved = self.resolve_policy(policy, ttl)
                     self._refresh_soon(key, loader, resolved, registered=False, tags=tags)
                 return value
-        loaded: T = await self._load(key, loader, self.resolve_policy(policy, ttl), tags=tags)
+        held = await self._load(key, loader, self.resolve_policy(policy, ttl), tags=tags)
+        loaded: T = held.take(self._decode)
         return loaded
 
     async def get_or_load_result(
@@ -148,16 +149,17 @@ class Cache(Writing):
         See `get_or_load` for the arguments and what is raised.
         """
         resolved = self.resolve_policy(policy, ttl)
-        entry = None if self._runtime is None else self._runtime.first.servable(checked_key(key))
-        value = MISSING if entry is None else self._held(key)
-        if entry is not None and value is not MISSING:
-            now = self._now()
-            if entry.eager <= now:
+        first = None if self._runtime is None else self._runtime.first
+        entry = None if first is None else first.servable(checked_key(key))
+        held = None if first is None or entry is None else first.held_of(entry)
+        if entry is None or held is None:
+            held = await self._load(key, loader, resolved, tags=tags)
+        else:
+            entry.hits += 1
+            if entry.eager <= self._now():
                 self._refresh_soon(key, loader, resolved, registered=False, tags=tags)
-            return LoadResult(value, "L1", False, max(0.0, now - entry.born))
-        held = await self._flight_of(key, loader, resolved, tags=tags)
-        taken: T = held.take(self._decode)
-        return LoadResult(taken, held.level, held.stale, held.age)
+        value: T = held.take(self._decode)
+        return LoadResult(value, held.level, held.stale, held.age)
 
     @overload
     async def get(self, key: str, *, policy: Policy | None = None) -> Any | Missing: ...
@@ -287,9 +289,9 @@ class Cache(Writing):
         Raises:
             Exception: See `get_or_load`.
         """
-        refreshed: T = await self._load(
-            key, loader, self.resolve_policy(policy, ttl), refresh=True, tags=tags
-        )
+        resolved = self.resolve_policy(policy, ttl)
+        held = await self._load(key, loader, resolved, refresh=True, tags=tags)
+        refreshed: T = held.take(self._decode)
         return refreshed
 
     # Everything else.
@@ -372,15 +374,19 @@ class Cache(Writing):
         policy: Policy,
         *,
         refresh: bool = False,
-        tags: Iterable[str] = (),
+        tags: Callable[[], Iterable[str]],
     ) -> Any:
-        """Return the value of a key, loading it with a loader that outlives the call."""
+        """Return the value of a key, loading it with a loader that outlives the call.
+
+        ``tags`` is a function because a hit has no use for them.
+        """
         value = MISSING if refresh else self._held(key)
         if value is not MISSING:
             if policy.eager is not None:
-                self._refresh_soon(key, loader, policy, registered=True, tags=tags)
+                self._refresh_soon(key, loader, policy, registered=True, tags=tags())
             return value
-        return await self._load(key, loader, policy, registered=True, refresh=refresh, tags=tags)
+        held = await self._load(key, loader, policy, registered=True, refresh=refresh, tags=tags())
+        return held.take(self._decode)
 
     def _refresh_soon(
         self,
@@ -407,21 +413,6 @@ class Cache(Writing):
         registered: bool = False,
         refresh: bool = False,
         tags: Iterable[str] = (),
-    ) -> Any:
-        held = await self._flight_of(
-            key, loader, policy, registered=registered, refresh=refresh, tags=tags
-        )
-        return held.take(self._decode)
-
-    async def _flight_of(
-        self,
-        key: str,
-        loader: Callable[[], Awaitable[Any]],
-        policy: Policy,
-        *,
-        registered: bool = False,
-        refresh: bool = False,
-        tags: Iterable[str] = (),
     ) -> Held:
         checked_key(key)
         if not callable(loader):
@@ -432,7 +423,7 @@ class Cache(Writing):
             policy,
             registered=registered,
             refresh=refresh,
-            tags=checked_tags(tags) if tags else (),
+            tags=checked_tags(tags),
         )
 
 

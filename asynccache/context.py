@@ -6,8 +6,7 @@ from collections.abc import Iterable, Sequence
 from contextvars import ContextVar
 from typing import Any
 
-from asynccache.core.arguments import checked_tags, seconds, wrong_type
-from asynccache.core.record import LARGEST_VERSION
+from asynccache.core.arguments import checked_tags, checked_version, seconds, wrong_type
 from asynccache.errors import InvalidArgument, UsageError
 from asynccache.types import MISSING, Duration, Missing
 
@@ -127,17 +126,3 @@ def load_context() -> LoadContext:
 def enter(context: LoadContext) -> None:
     """Make a context the one of the load that runs here. Not part of the public API."""
     _current.set(context)
-
-
-def checked_version(version: int, argument: str = "version") -> int:
-    """Return a version as it is.
-
-    Raises:
-        ArgumentTypeError: It is not a whole number.
-        InvalidArgument: It is out of range.
-    """
-    if isinstance(version, bool) or not isinstance(version, int):
-        raise wrong_type(argument, version, "a whole number")
-    if not 0 < version <= LARGEST_VERSION:
-        raise InvalidArgument(argument, "must be from 1 to 2**63 - 1")
-    return version

@@ -93,13 +93,7 @@ class CachedFunction(Generic[P, T]):
 
     async def __call__(self, *args: P.args, **kwargs: P.kwargs) -> T:
         """Return the result for some arguments, calling the function if need be."""
-        result: T = await self._cache.load_registered(
-            self.key(*args, **kwargs),
-            lambda: self._function(*args, **kwargs),
-            self._policy,
-            tags=self.tags(*args, **kwargs) if self._tags else (),
-        )
-        return result
+        return await self._load(args, kwargs, refresh=False)
 
     def key(self, *args: P.args, **kwargs: P.kwargs) -> str:
         """Return the cache's key for some arguments.
@@ -112,13 +106,28 @@ class CachedFunction(Generic[P, T]):
 
     def tags(self, *args: P.args, **kwargs: P.kwargs) -> tuple[str, ...]:
         """Return what the result for some arguments is tagged with."""
-        arguments = self._bind(args, kwargs)
-        return tuple(tag.render(arguments) for tag in self._tags)
+        return self._tags_of(self._bind(args, kwargs))
 
     def _bind(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Mapping[str, Any]:
         bound = self._signature.bind(*args, **kwargs)
         bound.apply_defaults()
         return bound.arguments
+
+    def _tags_of(self, arguments: Mapping[str, Any]) -> tuple[str, ...]:
+        return tuple(tag.render(arguments) for tag in self._tags)
+
+    # Not a coroutine: a hit has one coroutine fewer.
+    def _load(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any], *, refresh: bool
+    ) -> Awaitable[T]:
+        arguments = self._bind(args, kwargs)
+        return self._cache.load_registered(
+            self._template.render(arguments),
+            lambda: self._function(*args, **kwargs),
+            self._policy,
+            refresh=refresh,
+            tags=lambda: self._tags_of(arguments),
+        )
 
     async def invalidate(self, *args: P.args, **kwargs: P.kwargs) -> WriteResult:
         """Remove the result for some arguments everywhere. See `Cache.delete`."""
@@ -126,14 +135,7 @@ class CachedFunction(Generic[P, T]):
 
     async def refresh(self, *args: P.args, **kwargs: P.kwargs) -> T:
         """Call the function and replace the result for some arguments in every process."""
-        result: T = await self._cache.load_registered(
-            self.key(*args, **kwargs),
-            lambda: self._function(*args, **kwargs),
-            self._policy,
-            refresh=True,
-            tags=self.tags(*args, **kwargs) if self._tags else (),
-        )
-        return result
+        return await self._load(args, kwargs, refresh=True)
 
     @overload
     def __get__(self, instance: None, owner: type) -> CachedFunction[P, T]: ...

@@ -51,7 +51,7 @@ class RegionCache(Protocol):
         policy: Policy,
         *,
         refresh: bool = False,
-        tags: Iterable[str] = (),
+        tags: Callable[[], Iterable[str]],
     ) -> Any: ...
 
 
@@ -171,7 +171,7 @@ class Region(Generic[K, T]):
         value: T = await self._cache.load_registered(
             *(self.key(id_), lambda: loader(id_), self._policy),
             refresh=refresh,
-            tags=self.tags(id_),
+            tags=lambda: self.tags(id_),
         )
         return value
 

@@ -7,9 +7,10 @@ import logging
 import os
 import random
 import secrets
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Literal
 from weakref import WeakSet
 
 from asynccache.clock import Clock
@@ -101,6 +102,7 @@ class Runtime:
             FOREVER if redis is None else configuration.max_staleness,
             outage_staleness=configuration.outage_staleness,
             is_down=self._is_down,
+            random=configuration.random,
         )
         self._second = None if redis is None else self._connect(redis)
         levels = Levels(
@@ -153,7 +155,7 @@ class Runtime:
             replay=Replay(
                 *(journal, store, self._tasks, configuration.random),
                 forget=self._forget,
-                forget_tags=self._forget_tags,
+                forget_tags=self.first.forget_tags,
             ),
             events=self._events,
         )
@@ -172,9 +174,6 @@ class Runtime:
             self.first.forget_all()
         else:
             self.first.forget(keys)
-
-    def _forget_tags(self, tags: Collection[str]) -> None:
-        self.first.forget_tags(tags)
 
     def _tell_removals_soon(self) -> None:
         # Not at once: the listener is the user's, and may call the cache.
@@ -263,16 +262,13 @@ class Runtime:
 
     def invalidated(self, message: Message) -> None:
         """See `asynccache.redis.bus.Listener`."""
-        leases = None if self._second is None else self._second.leases
+        if self._second is not None and message.kind in (Kind.FILLED, Kind.FORGET_KEYS):
+            self._second.leases.wake(message.texts)
         if message.kind is Kind.FILLED:
-            if leases is not None:
-                leases.wake(message.texts)
             return
         self._counters.invalidations_received += 1
         if message.kind is Kind.FORGET_KEYS:
             self.first.forget(message.texts)
-            if leases is not None:
-                leases.wake(message.texts)
         elif message.kind is Kind.FORGET_TAGS:
             self.first.forget_tags(message.texts)
         elif message.kind is Kind.FORGET_ALL:
@@ -293,25 +289,30 @@ class Runtime:
 
     def gap(self, reason: str) -> None:
         """See `asynccache.redis.bus.Listener`."""
-        self._counters.gaps += 1
-        if self._second is not None:
-            self._second.leases.wake_all()
-        logger.debug("L1 is emptied: %s", reason)
         self.first.close_until_proven()
-        self._events.emit(Gap(reason))
+        self._missed(reason)
 
     def lost(self, reason: str) -> None:
         """See `asynccache.redis.bus.Listener`."""
+        self.first.suspend()
+        self._missed(reason)
+
+    def _missed(self, reason: str) -> None:
+        logger.debug("invalidations may have been missed: %s", reason)
         self._counters.gaps += 1
         if self._second is not None:
             self._second.leases.wake_all()
-        self.first.suspend()
         self._events.emit(Gap(reason))
 
     def abandon_in_child(self) -> None:
         """Serve nothing in a forked child: nobody tells it what to forget."""
         self._was_forked = True
         self.first.close_until_proven()
+
+    def _bus_state(self) -> Literal["open", "closed", "none"]:
+        if self._bus is None:
+            return "none"
+        return "open" if self._is_heard() else "closed"
 
     def _lag(self) -> float | None:
         proven_until = self.first.proven_until
@@ -326,7 +327,7 @@ class Runtime:
         return diagnose(
             is_running=not self._closed,
             redis="none" if link is None else "down" if link.state == "open" else "up",
-            bus="none" if self._bus is None else "open" if self._is_heard() else "closed",
+            bus=self._bus_state(),
             lag=self._lag(),
             journal=0 if second is None else len(second.journal),
             last_error=getattr(link, "last_error", None),
@@ -347,7 +348,6 @@ class Runtime:
         """Return what the cache has done, and its state."""
         memory = self.first.engine.statistics()
         counters = self._counters
-        proven = self._configuration.clock.monotonic() < self.first.proven_until
         return Statistics(
             l1_hits=memory.hits,
             l2_hits=counters.l2_hits,
@@ -372,7 +372,7 @@ class Runtime:
             unproven_served=self.first.unproven_served,
             bus_lag=self._lag(),
             breaker="none" if self._link is None else self._link.state,
-            bus="none" if self._bus is None else "open" if proven else "closed",
+            bus=self._bus_state(),
         )
 
 

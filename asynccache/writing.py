@@ -7,8 +7,13 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Literal
 
-from asynccache.context import checked_version
-from asynccache.core.arguments import checked_key, checked_tags, seconds, wrong_type
+from asynccache.core.arguments import (
+    checked_key,
+    checked_tags,
+    checked_version,
+    seconds,
+    wrong_type,
+)
 from asynccache.core.policy import Policy
 from asynccache.errors import InvalidArgument, Unavailable
 from asynccache.invalidating import Invalidating, checked_result

@@ -14,8 +14,12 @@ LONGEST_SECONDS = 10 * 365 * 86_400.0
 """Ten years: longer is a mistake of units, and Redis's own milliseconds must not overflow."""
 
 LONGEST_TAG = 512
+"""Bytes of UTF-8: a record carries its tags, and has 64 KiB for them."""
+
 MOST_TAGS = 32
 """A record carries a token for each of its tags, and each is compared on every read."""
+
+LARGEST_VERSION = 2**63 - 1
 
 LONGEST_KEY = 8_192
 """Characters in a key. Long keys are hashed on their way to Redis; this bounds memory."""
@@ -143,8 +147,8 @@ def checked_tags(tags: Iterable[str], argument: str = "tags") -> tuple[str, ...]
         if not isinstance(tag, str):
             raise wrong_type(argument, tag, "a str in each place")
         checked_key(tag, argument)
-        if len(tag) > LONGEST_TAG:
-            raise InvalidArgument(argument, f"a tag must have at most {LONGEST_TAG} characters")
+        if len(tag.encode()) > LONGEST_TAG:
+            raise InvalidArgument(argument, f"a tag must have at most {LONGEST_TAG} bytes of UTF-8")
     if len(checked) > MOST_TAGS:
         raise InvalidArgument(argument, f"must be at most {MOST_TAGS}, got {len(checked)}")
     return checked
@@ -160,3 +164,17 @@ def checked_keys(keys: Iterable[str]) -> list[str]:
     if isinstance(keys, str) or not isinstance(keys, Iterable):
         raise wrong_type("keys", keys, "several str, in a list or another iterable")
     return list(dict.fromkeys(checked_key(key, "keys") for key in keys))
+
+
+def checked_version(version: int) -> int:
+    """Return a version as it is.
+
+    Raises:
+        ArgumentTypeError: It is not a whole number.
+        InvalidArgument: It is out of range.
+    """
+    if isinstance(version, bool) or not isinstance(version, int):
+        raise wrong_type("version", version, "a whole number")
+    if not 0 < version <= LARGEST_VERSION:
+        raise InvalidArgument("version", "must be from 1 to 2**63 - 1")
+    return version

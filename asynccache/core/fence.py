@@ -38,21 +38,21 @@ class Fence:
 class Fences:
     """The open fences of one cache. Not for more than one event loop.
 
-    Attributes:
-        epoch: For what begins now; see `asynccache.core.tags`.
+    Args:
+        epoch: Returns that of what begins now; see `asynccache.core.tags`.
     """
 
-    __slots__ = ("_open", "epoch")
+    __slots__ = ("_epoch", "_open")
 
-    def __init__(self) -> None:
-        self.epoch = 0
+    def __init__(self, epoch: Callable[[], int] = lambda: 0) -> None:
+        self._epoch = epoch
         # Several operations may work on one key at once: a read, a load that was detached, a set.
         self._open: dict[str, list[Fence]] = {}
 
     @contextmanager
     def over(self, *keys: str) -> Iterator[Fence]:
         """Open a fence over keys for the length of a ``with`` block."""
-        fence = Fence(keys, self.epoch)
+        fence = Fence(keys, self._epoch())
         for key in keys:
             self._open.setdefault(key, []).append(fence)
         try:

@@ -8,6 +8,7 @@ from typing import Any, Protocol, TypeAlias
 
 from asynccache.core.policy import Lifetime
 from asynccache.core.record import Record, RecordFormat
+from asynccache.core.tags import NAMESPACE
 from asynccache.errors import DecodeError
 
 
@@ -23,33 +24,30 @@ class Decoder(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Fresh:
-    """A value that may be returned and kept in L1 for what is left of its lifetime."""
+class Found:
+    """A value that is there."""
 
     value: Any
     record: Record
     left: Lifetime
-
-    @property
-    def payload(self) -> bytes | None:
-        """The codec's bytes; None: it is a counter."""
-        return self.record.payload
 
     @property
     def age(self) -> float:
         """Seconds since it was stored; 0 where that is not known."""
         if self.left.fresh is None or not self.record.fresh_ms:
             return 0.0
-        return max(0.0, self.record.fresh_ms / 1000 - self.left.fresh)
+        past_ttl = self.record.grace_ms / 1000 - self.left.grace
+        return max(0.0, self.record.fresh_ms / 1000 - self.left.fresh + past_ttl)
 
 
 @dataclass(frozen=True, slots=True)
-class Stale:
-    """A value past its lifetime and inside its grace: only for when the loader fails."""
+class Fresh(Found):
+    """A value that may be returned and kept in L1 for what is left of its lifetime."""
 
-    value: Any
-    record: Record
-    left: Lifetime
+
+@dataclass(frozen=True, slots=True)
+class Stale(Found):
+    """A value past its lifetime and inside its grace: only for when the loader fails."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +59,7 @@ class Miss:
 
 @dataclass(frozen=True, slots=True)
 class Unsure:
-    """A record whose tags have tokens that have to be asked for first; "": the namespace's."""
+    """A record for whose tags, or for `NAMESPACE`, the tokens have to be asked for first."""
 
     tags: tuple[str, ...]
 
@@ -121,7 +119,7 @@ def _invalidity(
 ) -> Miss | Unsure | None:
     if record.stamp != stamp:
         return Miss()
-    tokens = {"": record.era, **record.tags}
+    tokens = {NAMESPACE: record.era, **record.tags}
     present = {tag: token(tag) for tag in tokens}
     if any(present[tag] not in (None, tokens[tag]) for tag in tokens):
         return Miss()

@@ -46,11 +46,8 @@ _COUNTER = re.compile(rb"#([0-9a-f]{16})([0-9a-f]{16}):(0|-?[1-9][0-9]{0,18})")
 _COUNTERS = range(-(2**63), 2**63)
 """What Redis can count to; any other number is not a counter of its own."""
 _LONGEST_LOAD_MS = 2**32 - 1
-MOST_EXTRA_BYTES = 2**16 - 1
 NO_TOKEN = bytes(8)
 TOKEN_BYTES = len(NO_TOKEN)
-LARGEST_VERSION = 2**63 - 1
-"""Of a value."""
 
 PERSISTENT = -1
 """What PTTL answers for a key without expiry."""
@@ -197,11 +194,6 @@ class RecordFormat:
         state.update(extras)  # the fields tell where they end
         state.update(payload)
         return state.digest()
-
-
-def pack_counter(stamp: bytes, era: bytes, number: int) -> bytes:
-    """Return what Redis keeps for a counter."""
-    return counter_prefix(stamp, era) + str(number).encode()
 
 
 def counter_prefix(stamp: bytes, era: bytes) -> bytes:

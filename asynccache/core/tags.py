@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+NAMESPACE = ""
+"""Stands for the tag that every value has, whose token is the namespace's own. No tag is empty."""
+
 MOST_TAGS = 10_000
 """Tags that are remembered one by one, some 1 MB. What is older than the oldest of them counts as
 invalidated: misses, never a stale hit."""

@@ -14,16 +14,12 @@ class Bulkhead:
 
     Args:
         most: How many; None: without limit.
-
-    Attributes:
-        waiting: How many loads wait now.
     """
 
-    __slots__ = ("_permits", "waiting")
+    __slots__ = ("_permits",)
 
     def __init__(self, most: int | None) -> None:
         self._permits = None if most is None else asyncio.Semaphore(most)
-        self.waiting = 0
 
     @asynccontextmanager
     async def permit(self) -> AsyncIterator[None]:
@@ -33,12 +29,5 @@ class Bulkhead:
         if self._permits is None or is_nested():
             yield
             return
-        self.waiting += 1
-        try:
-            await self._permits.acquire()
-        finally:
-            self.waiting -= 1
-        try:
+        async with self._permits:
             yield
-        finally:
-            self._permits.release()

@@ -7,14 +7,16 @@ a gap. It drops the entries, poisons the fences of all that began earlier, and d
 from __future__ import annotations
 
 import logging
+import random
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, Literal, TypeAlias
 
 from asynccache.clock import Clock
 from asynccache.codecs.base import Codec
 from asynccache.codecs.immutable import is_immutable
+from asynccache.core.eager import eager_at
 from asynccache.core.fence import Fence, Fences
-from asynccache.core.freshness import Fresh
+from asynccache.core.freshness import Found
 from asynccache.core.policy import Lifetime, Policy
 from asynccache.core.tags import Generations
 from asynccache.errors import DecodeError, EncodeError
@@ -45,9 +47,13 @@ class Held:
         level: Where it was found.
         stale: It is past its lifetime.
         age: Seconds since it was loaded or stored, as far as is known.
+        load_time: Seconds that its load took, as far as is known.
     """
 
-    __slots__ = ("age", "epoch", "extra", "level", "payload", "stale", "unclaimed", "value")
+    __slots__ = (
+        *("age", "epoch", "extra", "level", "load_time", "payload", "stale", "unclaimed"),
+        "value",
+    )
 
     def __init__(self, value: Any, payload: bytes | None, *, unclaimed: bool = False) -> None:
         self.value = value
@@ -58,6 +64,7 @@ class Held:
         self.level: Level = "loader"
         self.stale = False
         self.age = 0.0
+        self.load_time = 0.0
 
     def take(self, decode: Callable[[bytes], Any]) -> Any:
         """Return the value for one more caller, who may change what it gets.
@@ -85,6 +92,7 @@ class FirstLevel:
             was read; infinite when there are no other processes.
         outage_staleness: Seconds for which it may be served beyond that while Redis is down.
         is_down: Tells whether it is.
+        random: Returns a number from 0 to below 1, for eager refreshes.
 
     Attributes:
         engine: Holds the entries.
@@ -107,6 +115,7 @@ class FirstLevel:
         "_lenient_until",
         "_max_staleness",
         "_outage_staleness",
+        "_random",
         "engine",
         "fences",
         "generations",
@@ -128,10 +137,10 @@ class FirstLevel:
         *,
         outage_staleness: float = 0.0,
         is_down: Callable[[], bool] = lambda: False,
+        random: Callable[[], float] = random.random,
     ) -> None:
         self.engine = engine
-        self.fences = Fences()
-        self.fences.epoch = engine.epoch
+        self.fences = Fences(lambda: engine.epoch)
         self.generations = Generations()
         self.tokens = Tokens(self._is_recent, clock.monotonic)
         self.loads = FlightTable(tasks, clock, self._is_recent)
@@ -143,6 +152,7 @@ class FirstLevel:
         self._is_alone = max_staleness == FOREVER
         self._outage_staleness = outage_staleness
         self._is_down = is_down
+        self._random = random
         self._lenient_until = 0.0  # while Redis is down
         self.unproven_served = 0
         self.on_forget: Callable[[Sequence[str]], None] | None = None
@@ -197,17 +207,25 @@ class FirstLevel:
         An invalidation removes the entry, so that whatever is still here was never invalidated.
         Without grace nothing stands in, not even what was fresh but for a proof of the bus.
         """
+        held = self.in_grace(key)
+        return MISSING if held is None else held.value
+
+    def in_grace(self, key: str) -> Held | None:
+        """Return what `stale` does as a held value; None: there is none."""
         entry = self.current(key)
         if entry is None or not entry.grace or self._clock.monotonic() >= entry.hard:
-            return MISSING
-        return self.value_of(entry)
+            return None
+        return self.held_of(entry)
 
-    def stale_with_etag(self, key: str) -> tuple[Any | Missing, str | None]:
-        """Return what `stale` does, and what its source can be asked with."""
-        value = self.stale(key)
-        entry = None if value is MISSING else self.engine.get(key)
-        extra = None if entry is None else entry.extra
-        return value, None if extra is None else extra.etag
+    def held_of(self, entry: Entry) -> Held | None:
+        """Return the value of a current entry as a held one; None: it cannot be decoded."""
+        value = self.value_of(entry)
+        if value is MISSING:
+            return None
+        held = Held(value, entry.value if entry.encoded else None, unclaimed=True)
+        held.extra, held.epoch, held.level = entry.extra, entry.epoch, "L1"
+        held.age = max(0.0, self._clock.monotonic() - entry.born)
+        return held
 
     def value_of(self, entry: Entry) -> Any | Missing:
         """Return an entry's value; MISSING: it cannot be decoded, and is dropped."""
@@ -252,7 +270,7 @@ class FirstLevel:
                 ) from error
         return Held(value, payload, unclaimed=True)
 
-    def hold_reading(self, reading: Fresh, policy: Policy, epoch: int) -> Held:
+    def hold_reading(self, reading: Found, policy: Policy, epoch: int) -> Held:
         """Return a value that was read from Redis as a held one; see `hold`.
 
         Args:
@@ -260,13 +278,14 @@ class FirstLevel:
             policy: Says whether the object itself may be shared.
             epoch: The process's when the read began.
         """
-        held = self.hold(reading.value, policy, reading.payload)
         record = reading.record
+        held = self.hold(reading.value, policy, record.payload)
         if record.tags or record.etag is not None:
             held.extra = Extra(tuple(record.tags), record.etag)
         held.epoch = epoch
         held.level = "L2"
         held.age = reading.age
+        held.load_time = record.load_ms / 1000
         return held
 
     def take(self, held: Held) -> Any:
@@ -282,7 +301,6 @@ class FirstLevel:
         policy: Policy,
         asof: float,
         since: float,
-        eager: float = FOREVER,
     ) -> None:
         """Keep a value; the caller has looked at its fence.
 
@@ -293,7 +311,6 @@ class FirstLevel:
             policy: Says how long L1 may keep it.
             asof: An instant at which it was certainly current: before it was read or loaded.
             since: The instant from which its lifetime counts.
-            eager: The instant from which it is to be refreshed.
         """
         if held.extra is not None and self.generations.newest(held.extra.tags) > held.epoch:
             return
@@ -308,7 +325,7 @@ class FirstLevel:
             l1_ttl=None if self._is_alone else policy.l1_ttl,
             proven=asof + self._max_staleness,
             age=held.age,
-            eager=eager,
+            eager=self.eager_at(held, left=left, policy=policy, since=since),
             extra=held.extra,
             kind=self.engine.entry_type,
         )
@@ -319,6 +336,17 @@ class FirstLevel:
             # one that it replaces is not.
             self.engine.delete(key)
             logger.exception("%r is not kept in L1: its weigher failed", key)
+
+    def eager_at(self, held: Held, *, left: Lifetime, policy: Policy, since: float) -> float:
+        """Return the instant from which on a value is to be refreshed; see `install`."""
+        return eager_at(
+            policy.eager,
+            since=since,
+            left=left.fresh,
+            lifetime=None if left.fresh is None else left.fresh + held.age,
+            load_time=held.load_time,
+            random=self._random(),
+        )
 
     def forget(self, keys: Sequence[str], *, spare: Fence | None = None) -> None:
         """Drop some keys and overtake everything that began earlier, but for one operation."""
@@ -343,7 +371,6 @@ class FirstLevel:
         What is loading at the moment is not served to those who ask later: see `is_overtaken`.
         """
         self.generations.invalidate(tags, self.engine.advance())
-        self.fences.epoch = self.engine.epoch
         self.tokens.forget(tags)
 
     def is_overtaken(self, held: Held, asked_at: int) -> bool:
@@ -361,9 +388,7 @@ class FirstLevel:
         self.loads.detach_all()
         self.reads.detach_all()
         self.fences.poison_all()
-        count = self.engine.clear()
-        self.fences.epoch = self.engine.epoch
-        return count
+        return self.engine.clear()
 
     def prove(self, instant: float) -> None:
         """Note that every invalidation older than an instant of the clock has been applied."""

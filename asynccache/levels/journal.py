@@ -30,23 +30,18 @@ class Journal:
 
     def note(self, keys: Collection[str]) -> None:
         """Note keys whose delete could not reach Redis, or whose fate is not known."""
-        if self._everything is not None:
-            self._everything = object()
-            return
-        for key in keys:
-            self._keys[key] = object()
-        self._bound()
+        self._note(self._keys, keys)
 
     def note_tags(self, tags: Collection[str]) -> None:
         """Note tags whose invalidation could not reach Redis, or whose fate is not known."""
+        self._note(self._tags, tags)
+
+    def _note(self, noted: dict[str, object], texts: Collection[str]) -> None:
         if self._everything is not None:
             self._everything = object()
             return
-        for tag in tags:
-            self._tags[tag] = object()
-        self._bound()
-
-    def _bound(self) -> None:
+        for text in texts:
+            noted[text] = object()
         if len(self._keys) + len(self._tags) > self._most_keys:
             self.note_all()
 
@@ -87,13 +82,10 @@ class Journal:
         """Remove a batch that was deleted, but for what was noted again meanwhile."""
         if batch.everything is not None and self._everything is batch.everything:
             self._everything = None
-        for key, generation in batch.generations.items():
-            if self._keys.get(key) is generation:
-                del self._keys[key]
-
-        for tag, generation in batch.tags.items():
-            if self._tags.get(tag) is generation:
-                del self._tags[tag]
+        for noted, said in ((self._keys, batch.generations), (self._tags, batch.tags)):
+            for text, generation in said.items():
+                if noted.get(text) is generation:
+                    del noted[text]
 
     def __len__(self) -> int:
         return len(self._keys) + len(self._tags) + (self._everything is not None)

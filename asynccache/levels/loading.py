@@ -14,9 +14,8 @@ from collections.abc import Awaitable, Collection, Mapping, Sequence
 from typing import Any, TypeVar
 
 from asynccache.context import LoadContext, enter
-from asynccache.core.eager import eager_at
 from asynccache.core.fence import Fence
-from asynccache.core.freshness import Fresh, Reading, Stale
+from asynccache.core.freshness import Found, Fresh, Reading, Stale
 from asynccache.core.policy import Lifetime, Policy
 from asynccache.errors import Unavailable
 from asynccache.events import StaleServed
@@ -27,7 +26,7 @@ from asynccache.levels.late_tags import tokens_of
 from asynccache.levels.leases import LEASE_MS, LEASE_WAIT
 from asynccache.levels.shared import Levels, SecondLevel
 from asynccache.levels.store import Item, Lease, Raw
-from asynccache.memory.entry import FOREVER, Extra
+from asynccache.memory.entry import Extra
 from asynccache.types import MISSING, Missing
 
 logger = logging.getLogger("asynccache")
@@ -57,6 +56,7 @@ class LoadRun:
         "_looked_at",
         "_open",
         "_policy",
+        "_present",
         "_settling",
         "_stale",
         "_tags",
@@ -90,6 +90,7 @@ class LoadRun:
         self._unkept: set[str] = set()  # their source is about to be changed
         self._settling: dict[str, float] = {}  # their source may be old, for so many seconds
         self._context: LoadContext
+        self._present: Held | None = None  # what is there, for a refresh
 
     async def get_or_load(
         self, deliver: Deliver[Held | Missing], overtaken: Collection[str]
@@ -158,11 +159,10 @@ class LoadRun:
         return None
 
     async def _refresh_in_turn(self, key: str, second: SecondLevel | None) -> None:
+        first = self._levels.first
         if second is None:
-            entry = self._levels.first.current(key)
-            if entry is not None:
-                value, extra = self._levels.first.value_of(entry), entry.extra
-                self._context = LoadContext([key], value, None if extra is None else extra.etag)
+            entry = first.current(key)
+            self._present = None if entry is None else first.held_of(entry)
             await self._load([key], leased=())
             return
         if second.journal.holds(key):
@@ -171,11 +171,13 @@ class LoadRun:
         asof = self._levels.clock.monotonic()
         ((raw, reading),) = await _asked(self._levels.read([key], self._tokens))
         self._looked_at[key] = raw.value
-        if isinstance(reading, Fresh) and self._eager_at(reading, asof) > asof:
-            self._accept(key, reading, asof)  # somebody else was earlier
-            return
-        if isinstance(reading, Fresh | Stale):
-            self._context = LoadContext([key], reading.value, reading.record.etag)
+        if isinstance(reading, Found):
+            self._present = held = first.hold_reading(reading, self._policy, self._fence.epoch)
+            left = reading.left
+            due = first.eager_at(held, left=left, policy=self._policy, since=asof)
+            if isinstance(reading, Fresh) and due > asof:
+                self._accept(key, reading, asof)  # somebody else was earlier
+                return
         granted, _ = await self._claim([key], second)
         if granted:
             await self._load([key], leased=granted, announce=True)
@@ -221,32 +223,27 @@ class LoadRun:
         if isinstance(reading, Fresh):
             self._levels.counters.l2_hits += 1
             held = self._levels.first.hold_reading(reading, self._policy, self._fence.epoch)
-            eager = self._eager_at(reading, asof)
-            self._install(key, held, reading.left, asof=asof, since=asof, eager=eager)
+            self._install(key, held, reading.left, asof=asof, since=asof)
             self._settle(key, held)
         elif isinstance(reading, Stale):
             self._stale[key] = (reading, asof + reading.left.grace)
 
-    def _eager_at(self, reading: Fresh, asof: float) -> float:
-        record = reading.record
-        return eager_at(
-            self._policy.eager,
-            since=asof,
-            left=reading.left.fresh,
-            lifetime=record.fresh_ms / 1000 or None,
-            load_time=record.load_ms / 1000,
-            random=self._levels.random(),
-        )
+    def in_grace(self, key: str) -> Held | None:
+        """Return a value past its lifetime that may be given instead of a load's, if there is one.
 
-    def waits_with(self, key: str) -> Held | None:
-        """Return the value past its lifetime that was found in Redis, for who waits no longer."""
-        reading, until = self._stale.get(key, (None, 0.0))
-        if reading is None or self._levels.clock.monotonic() >= until:
-            return None
-        if not self._fence.intact(key):
-            return None
-        held = self._levels.first.hold(reading.value, self._policy, reading.record.payload)
-        held.stale = True
+        What was read from Redis may have been invalidated since; L1 has dropped what was.
+        """
+        first = self._levels.first
+        held = None
+        if key in self._stale and self._fence.intact(key):
+            reading, until = self._stale[key]
+            is_current = first.generations.newest(reading.record.tags) <= self._fence.epoch
+            if is_current and self._levels.clock.monotonic() < until:
+                held = first.hold_reading(reading, self._policy, self._fence.epoch)
+        if held is None:
+            held = first.in_grace(key)
+        if held is not None:
+            held.stale = True
         return held
 
     async def _load_in_turn(self, pending: list[str], second: SecondLevel) -> None:
@@ -377,8 +374,9 @@ class LoadRun:
         if second is not None:
             await second.leases.release([key for key in leased if key not in items], self._token)
         for key, value in held.items():
-            if key not in refused:
-                self._keep(key, value, lifetimes[key], asof=asof, since=since)
+            if key not in refused and key not in self._unkept and context.is_kept:
+                value.load_time = since - asof
+                self._install(key, value, lifetimes[key], asof=asof, since=since)
             self._settle(key, value)
 
     async def _items(
@@ -410,20 +408,6 @@ class LoadRun:
                 load_ms=round((since - asof) * 1000),
             )
         return items
-
-    def _keep(self, key: str, held: Held, lifetime: Lifetime, *, asof: float, since: float) -> None:
-        """Keep a loaded value in L1, unless somebody has a reason against it."""
-        if key in self._unkept or not self._context.is_kept:
-            return
-        eager = eager_at(
-            self._policy.eager,
-            since=since,
-            left=lifetime.fresh,
-            lifetime=None,
-            load_time=since - asof,
-            random=self._levels.random(),
-        )
-        self._install(key, held, lifetime, asof=asof, since=since, eager=eager)
 
     def _lifetime(self, key: str, value: Any) -> Lifetime:
         """Return how long a loaded value may be kept."""
@@ -466,54 +450,33 @@ class LoadRun:
 
     def _introduce(self, keys: Sequence[str]) -> None:
         """Let the loader know what is there already."""
-        context = getattr(self, "_context", None) or LoadContext(keys)
-        if len(keys) == 1 and context.stale is MISSING and keys[0] in self._stale:
-            reading, until = self._stale[keys[0]]
-            if self._levels.clock.monotonic() < until and self._fence.intact(keys[0]):
-                context = LoadContext(keys, reading.value, reading.record.etag)
-        if len(keys) == 1 and context.stale is MISSING:
-            value, etag = self._levels.first.stale_with_etag(keys[0])
-            context = LoadContext(keys, value, etag)
-        self._context = context
-        enter(context)
+        present = self._present
+        if present is None and len(keys) == 1:
+            present = self.in_grace(keys[0])
+        if present is None:
+            self._context = LoadContext(keys)
+        else:
+            etag = None if present.extra is None else present.extra.etag
+            self._context = LoadContext(keys, present.value, etag)
+        enter(self._context)
 
     def _stand_in(self, keys: Sequence[str]) -> bool:
         """Answer a failed load with stale values, if there is one for every key."""
-        now = self._levels.clock.monotonic()
-        stale: dict[str, Any] = {}
+        stale: dict[str, Held] = {}
         for key in keys:
-            value: Any = MISSING
-            # What was read from L2 may have been invalidated since; L1 has dropped what was.
-            if key in self._stale and self._fence.intact(key):
-                reading, until = self._stale[key]
-                tags = reading.record.tags
-                overtaken = self._levels.first.generations.newest(tags) > self._fence.epoch
-                value = MISSING if now >= until or overtaken else reading.value
-            if value is MISSING:
-                value = self._levels.first.stale(key)
-            if value is MISSING:
+            held = self.in_grace(key)
+            if held is None:
                 return False
-            stale[key] = value
-        for key, value in stale.items():
-            held = self._levels.first.hold(value, self._policy)
-            held.stale = True
+            stale[key] = held
+        for key, held in stale.items():
             self._settle(key, held)
         self._levels.counters.stale_served += len(stale)
         return True
 
-    def _install(
-        self,
-        key: str,
-        held: Held,
-        left: Lifetime,
-        *,
-        asof: float,
-        since: float,
-        eager: float = FOREVER,
-    ) -> None:
+    def _install(self, key: str, held: Held, left: Lifetime, *, asof: float, since: float) -> None:
         if self._fence.intact(key):
             self._levels.first.install(
-                key, held, left=left, policy=self._policy, asof=asof, since=since, eager=eager
+                key, held, left=left, policy=self._policy, asof=asof, since=since
             )
 
 

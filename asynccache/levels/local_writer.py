@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from asynccache.core.eager import eager_at
 from asynccache.core.pattern import Pattern
 from asynccache.core.policy import Policy
 from asynccache.errors import InvalidArgument
@@ -47,17 +46,7 @@ class OneLevelWriter:
             if tags or version:
                 each.extra, each.epoch = Extra(tags, None, version), self._first.engine.epoch
             lifetime = policy.lifetime(self._levels.random())
-            eager = eager_at(
-                policy.eager,
-                since=now,
-                left=lifetime.fresh,
-                lifetime=None,
-                load_time=0.0,
-                random=self._levels.random(),
-            )
-            self._first.install(
-                key, each, left=lifetime, policy=policy, asof=now, since=now, eager=eager
-            )
+            self._first.install(key, each, left=lifetime, policy=policy, asof=now, since=now)
         return WriteResult(acknowledged=True, affected=stored)
 
     def _version(self, key: str) -> int:

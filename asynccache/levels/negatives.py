@@ -49,9 +49,5 @@ class Negatives:
         """Note that a key has a value."""
         self._times.pop(key, None)
 
-    def forget_all(self) -> None:
-        """Forget everything."""
-        self._times.clear()
-
     def __len__(self) -> int:
         return len(self._times)

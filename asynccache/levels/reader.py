@@ -45,23 +45,19 @@ class Reader:
             keys: The keys.
             policy: How values found in Redis are kept in L1.
         """
-        reads = self._levels.first.reads
-        asked_at = self._levels.first.engine.epoch
-        values, flights, to_read = self._sort(keys, reads)
         second = self._levels.second
-        if second is None:
-            self._levels.counters.misses += len(to_read)
-        elif to_read:
+
+        def start(missing: list[str]) -> dict[str, Flight[Held | Missing]]:
+            if second is None:
+                self._levels.counters.misses += len(missing)
+                return {}
 
             async def read(deliver: Deliver[Held | Missing], overtaken: Collection[str]) -> None:
-                await self._read(to_read, second, policy, deliver, overtaken)
+                await self._read(missing, second, policy, deliver, overtaken)
 
-            flights |= reads.start(to_read, read, cancel_abandoned=False)
-        arrived, overtaken = await self._arrivals(flights, asked_at)
-        values |= arrived
-        if overtaken:
-            values |= await self.get(overtaken, policy)
-        return {key: values[key] for key in dict.fromkeys(keys) if key in values}
+            return self._levels.first.reads.start(missing, read, cancel_abandoned=False)
+
+        return await self._gather(keys, self._levels.first.reads, start)
 
     async def _read(
         self,
@@ -159,23 +155,15 @@ class Reader:
         waiter = flight.enlist()
         try:
             await asyncio.wait((waiter,), timeout=patience)
-            if not waiter.done() and (held := self._in_grace(flight)) is not None:
+            work = flight.work
+            held = work.in_grace(flight.key) if isinstance(work, LoadRun) else None
+            if not waiter.done() and held is not None:
                 self._levels.counters.stale_served += 1
                 return held
             return await waiter
         finally:
             flight.leave(waiter)
             del waiter  # it holds the exception, whose traceback would hold it
-
-    def _in_grace(self, flight: Flight[Held | Missing]) -> Held | None:
-        first, key = self._levels.first, flight.key
-        value = first.stale(key)
-        if value is not MISSING:
-            held = Held(value, None)
-            held.stale, held.level = True, "L1"
-            return held
-        work = flight.work
-        return work.waits_with(key) if isinstance(work, LoadRun) else None
 
     def refresh_soon(
         self,
@@ -196,9 +184,7 @@ class Reader:
             tags: What the value is tagged with.
         """
         # Once for each entry, and again if nothing comes of it.
-        now = self._levels.clock.monotonic()
-        entry.eager = now + EAGER_RETRY
-        entry.soft = min(entry.expiry, entry.eager, max(entry.soft, now))
+        entry.eager = self._levels.clock.monotonic() + EAGER_RETRY
         loads = self._levels.first.loads
         if not (registered or policy.background) or loads.has(entry.key):
             return
@@ -231,14 +217,32 @@ class Reader:
                 raise wrong_type("load_missing", awaitable, "a function that returns an awaitable")
             return await awaitable
 
+        def start(missing: list[str]) -> dict[str, Flight[Held | Missing]]:
+            work = LoadRun(self._levels, missing, load_missing, policy, tags)
+            return self._fly(missing, work, work.get_or_load, policy, registered)
+
+        return await self._gather(keys, self._levels.first.loads, start)
+
+    async def _gather(
+        self,
+        keys: Sequence[str],
+        table: FlightTable,
+        start: Callable[[list[str]], Mapping[str, Flight[Held | Missing]]],
+    ) -> dict[str, Any]:
+        """Return the values of some keys: from L1, from flights, and from those that are started.
+
+        Args:
+            keys: The keys.
+            table: The flights that may be joined.
+            start: Starts the flights of keys that have none.
+        """
         values: dict[str, Any] = {}
         wanted = list(dict.fromkeys(keys))
         while wanted:
             asked_at = self._levels.first.engine.epoch
-            found, flights, to_load = self._sort(wanted, self._levels.first.loads)
-            if to_load:
-                work = LoadRun(self._levels, to_load, load_missing, policy, tags)
-                flights |= self._fly(to_load, work, work.get_or_load, policy, registered)
+            found, flights, missing = self._sort(wanted, table)
+            if missing:
+                flights |= start(missing)
             arrived, wanted = await self._arrivals(flights, asked_at)
             values |= found | arrived
         return {key: values[key] for key in dict.fromkeys(keys) if key in values}

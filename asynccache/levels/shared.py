@@ -12,6 +12,7 @@ from asynccache.core.freshness import Fresh, Miss, Reading, Stale, Unsure, inter
 from asynccache.core.keys import KeySpace
 from asynccache.core.policy import Lifetime
 from asynccache.core.record import NO_TOKEN, RecordFormat
+from asynccache.core.tags import NAMESPACE
 from asynccache.events import Damaged, Events, Unacknowledged
 from asynccache.levels.bulkhead import Bulkhead
 from asynccache.levels.first import FirstLevel
@@ -20,7 +21,6 @@ from asynccache.levels.leases import Leases
 from asynccache.levels.negatives import Negatives
 from asynccache.levels.replay import Replay
 from asynccache.levels.store import Item, Raw, Store
-from asynccache.levels.tokens import NAMESPACE
 from asynccache.statistics import Counters
 from asynccache.tasks import OwnedTasks
 

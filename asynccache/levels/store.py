@@ -78,7 +78,10 @@ class Store(Protocol):
         ...
 
     async def lease_left(self, key: str) -> tuple[Raw, int]:
-        """Return what a key holds, and its lease's remaining milliseconds (PTTL's answer)."""
+        """Return what a key holds, and its lease's remaining milliseconds (PTTL's answer).
+
+        Whoever fills the key or gives its lease up afterwards says so on the bus.
+        """
         ...
 
     async def renew(self, keys: Collection[str], token: bytes, lease_ms: int) -> None:

@@ -16,12 +16,6 @@ MOST_TOKENS: Final = 10_000
 LONGEST_KEPT: Final = 86_400.0
 """Seconds: asked for once a day at least, a tag's lifetime in Redis is extended in time."""
 
-NAMESPACE: Final = ""
-"""Stands for the namespace's own token; no tag is empty."""
-
-ABSENT: Final = b""
-"""The token of a tag that has none: no record is valid under it."""
-
 
 class Tokens:
     """The known tokens.
@@ -69,8 +63,6 @@ class Tokens:
         if changes != self.changes:
             return
         for tag, token in found.items():
-            if token == ABSENT:
-                continue  # the next load makes one
             if len(self._kept) >= MOST_TOKENS and tag not in self._kept:
                 del self._kept[next(iter(self._kept))]
             self._kept[tag] = (token, asof)

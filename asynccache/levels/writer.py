@@ -11,17 +11,16 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol, TypeVar
 
-from asynccache.core.eager import eager_at
 from asynccache.core.fence import Fence
 from asynccache.core.freshness import Fresh
 from asynccache.core.pattern import Pattern
 from asynccache.core.policy import Lifetime, Policy
 from asynccache.core.record import counter_prefix
+from asynccache.core.tags import NAMESPACE
 from asynccache.errors import InvalidArgument, Unavailable
 from asynccache.levels.first import Held
 from asynccache.levels.shared import Levels, SecondLevel
 from asynccache.levels.store import Item, Outcome, Raw
-from asynccache.levels.tokens import NAMESPACE
 from asynccache.memory.entry import Extra
 from asynccache.results import WriteResult
 
@@ -115,16 +114,8 @@ class TwoLevelWriter:
     ) -> None:
         if extra.tags or extra.version:
             each.held.extra, each.held.epoch = extra, fence.epoch
-        eager = eager_at(
-            policy.eager,
-            since=asof,
-            left=each.lifetime.fresh,
-            lifetime=None,
-            load_time=0.0,
-            random=self._levels.random(),
-        )
         self._first.install(
-            key, each.held, left=each.lifetime, policy=policy, asof=asof, since=asof, eager=eager
+            key, each.held, left=each.lifetime, policy=policy, asof=asof, since=asof
         )
 
     async def _replace(

@@ -16,9 +16,10 @@ from typing import Any, Final
 
 from redis.exceptions import ResponseError
 
+from asynccache.redis.asking import ask
 from asynccache.redis.calls import Call
 from asynccache.redis.dialing import Dialer
-from asynccache.redis.incarnation import ask_stamp
+from asynccache.redis.incarnation import QUESTIONS, stamp_of
 from asynccache.redis.listening import Listening
 from asynccache.redis.multiplexer import Multiplexer, Silent
 from asynccache.redis.packing import pack
@@ -137,7 +138,7 @@ class Connector:
         )
         if self._on_stamp is not None:
             try:
-                multiplexer.stamp = await ask_stamp(multiplexer)
+                multiplexer.stamp = stamp_of(await ask(multiplexer, QUESTIONS))
             except BaseException:
                 multiplexer.close()
                 raise

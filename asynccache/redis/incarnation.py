@@ -7,16 +7,12 @@ been a replica meanwhile has another ``master_replid`` at least.
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Sequence
 from hashlib import blake2b
 from typing import Any, Final
 
 from asynccache.core.record import NO_TOKEN, TOKEN_BYTES
-from asynccache.redis.calls import Call
-from asynccache.redis.multiplexer import Multiplexer
-from asynccache.redis.packing import pack
 from asynccache.redis.transport import Command
 
 QUESTIONS: Final[Sequence[Command]] = (("INFO", "server"), ("INFO", "replication"))
@@ -41,16 +37,3 @@ def stamp_of(replies: Sequence[Any]) -> bytes:
             return NO_TOKEN
         found.append(match[1])
     return blake2b(b" ".join(found), digest_size=TOKEN_BYTES, person=b"asynccache.life").digest()
-
-
-async def ask_stamp(multiplexer: Multiplexer) -> bytes:
-    """Return the stamp of the server at the end of a connection.
-
-    Raises:
-        Exception: The connection was lost.
-    """
-    loop = asyncio.get_running_loop()
-    future: asyncio.Future[list[Any]] = loop.create_future()
-    (packed,) = pack(QUESTIONS)
-    multiplexer.submit(Call(packed.data, packed.wanted, False, loop.time(), future))
-    return stamp_of(await future)

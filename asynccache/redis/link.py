@@ -20,12 +20,11 @@ from asynccache.core.breaker import Breaker
 from asynccache.core.record import NO_TOKEN
 from asynccache.errors import CacheClosed, NotStarted, Unavailable
 from asynccache.redis import faults
-from asynccache.redis.calls import Call
+from asynccache.redis.asking import ask
 from asynccache.redis.connector import Connector, Crowded
 from asynccache.redis.dialing import Dialer, DirectDialer
 from asynccache.redis.incarnation import QUESTIONS, RECHECK_SECONDS, stamp_of
 from asynccache.redis.listening import Listening
-from asynccache.redis.multiplexer import Multiplexer
 from asynccache.redis.packing import pack, pack_one
 from asynccache.redis.prober import Prober
 from asynccache.redis.probing import check, questions
@@ -80,8 +79,10 @@ class Link:
         self.last_error: str | None = None
         self._dialer = dialer or DirectDialer(settings)
         self._listening = listening
-        self._prober = Prober(settings.address, self.breaker, self._probe, on_heal, self._note)
-        self._prober.on_close = self._healed
+        self._prober = Prober(
+            *(settings.address, self.breaker, self._probe, on_heal, self._note),
+            on_close=self._healed,
+        )
         self._refusal: Exception | None = None
         self._connector: Connector | None = None
         self._phase: Literal["new", "started", "closed"] = "new"
@@ -298,7 +299,7 @@ class Link:
         try:
             async with asyncio.timeout(self.settings.op_timeout):
                 multiplexer = await connector.dial()
-                check(await _ask(multiplexer, questions(self._refusal)))
+                check(await ask(multiplexer, questions(self._refusal)))
         except BaseException:
             if multiplexer is not None:
                 multiplexer.close()
@@ -322,14 +323,6 @@ class Link:
         connector = "" if self._connector is None else f", {self._connector!r}"
         address = self.settings.address
         return f"<Link [{address}, {state}, {self.unavailable} unavailable{connector}]>"
-
-
-async def _ask(multiplexer: Multiplexer, commands: Sequence[Command]) -> list[Any]:
-    loop = asyncio.get_running_loop()
-    future: asyncio.Future[list[Any]] = loop.create_future()
-    (packed,) = pack(commands)
-    multiplexer.submit(Call(packed.data, packed.wanted, False, loop.time(), future))
-    return await future
 
 
 class _Unguarded:

@@ -23,8 +23,6 @@ class Prober:
         probe: Asks Redis on a new connection; raises when there is no good answer.
         on_heal: Awaited when Redis answers. While it raises, probing goes on.
         on_error: Told why a probe has failed.
-
-    Attributes:
         on_close: Told when the breaker was closed.
     """
 
@@ -35,13 +33,15 @@ class Prober:
         probe: Callable[[], Awaitable[None]],
         on_heal: Callable[[], Awaitable[None]] | None,
         on_error: Callable[[Exception], None],
+        *,
+        on_close: Callable[[], None] = lambda: None,
     ) -> None:
         self._address = address
         self._breaker = breaker
         self._ask = probe
         self._on_heal = on_heal
         self._on_error = on_error
-        self.on_close: Callable[[], None] | None = None
+        self._on_close = on_close
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -69,8 +69,7 @@ class Prober:
         # Nothing is awaited between the last step of healing and this: what on_heal has put in
         # order is in order when the first call is let through.
         self._breaker.close()
-        if self.on_close is not None:
-            self.on_close()
+        self._on_close()
         seconds = loop.time() - since
         _log.info("Redis at %s answers again after %.1f s", self._address, seconds)
 

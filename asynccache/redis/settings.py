@@ -97,8 +97,8 @@ class RedisSettings:
     # As much as can be answered within op_timeout: one process of Python handles some 100,000
     # commands in a second. Who comes later would only wait for nothing.
     max_pending: int = 20_000
-    # So that CLIENT LIST tells whose connections these are.
     on_failover: Literal["miss", "trust"] = "miss"
+    # So that CLIENT LIST tells whose connections these are.
     client_name: str | None = "asynccache"
     connection_class: type[AbstractConnection] | None = field(default=None, repr=False)
     connection_options: Mapping[str, Any] = field(default_factory=dict, repr=False, hash=False)

@@ -16,6 +16,7 @@ from asynccache.core.keys import KeySpace
 from asynccache.core.messages import UNNUMBERED, Kind, Message, forget_keys
 from asynccache.core.pattern import Pattern, redis_globs
 from asynccache.core.record import NO_TOKEN
+from asynccache.core.tags import NAMESPACE
 from asynccache.errors import Unavailable
 from asynccache.levels.store import Item, Lease, Outcome, Raw
 from asynccache.redis import lua
@@ -83,7 +84,7 @@ class RedisStore:
             commands.append(("GET", self._keys.tag_clock))
         # Sent twice, a claim could be refused because of itself.
         replies = await self._transport.call(*commands, retry=False)
-        clock = _time(replies.pop()) if ordered else None
+        clock = _number(replies.pop()) if ordered else None
         return [
             Lease(
                 granted=reply in (b"OK", True),
@@ -130,8 +131,8 @@ class RedisStore:
             )
             for key, item in items.items()
         ]
-        announced = list(items) if announce else []
-        replies = _checked(await self._run_and_announce(fills, announced))
+        announcements = self._announcements(list(items)) if announce else []
+        replies = _checked(await self._run_and_announce(fills, announcements))
         return {key for key, reply in zip(items, replies, strict=True) if reply == 1}
 
     async def put(self, items: Mapping[str, Item], version: int = 0) -> list[Outcome]:
@@ -154,7 +155,8 @@ class RedisStore:
     async def increment(self, key: str, amount: int, px: int, prefix: bytes) -> int | Raw:
         """See `Store.increment`."""
         script = self._script(lua.INCREMENT, key, amount, px, prefix)
-        (count,) = await self._run_and_announce([script], [key], retry=False)
+        announcements = self._announcements([key])
+        (count,) = await self._run_and_announce([script], announcements, retry=False)
         if isinstance(count, ResponseError):
             if "overflow" in str(count):
                 raise OverflowError(str(count))
@@ -229,7 +231,7 @@ class RedisStore:
         # Asked for afterwards: a tag without a time was made by whoever used it first, and may
         # have been invalidated before that, and evicted.
         (now,) = await self._transport.call(("GET", self._keys.tag_clock))
-        if _time(now) == clock or all(0 < at <= clock for _, at in tokens.values()):
+        if _number(now) == clock or all(0 < at <= clock for _, at in tokens.values()):
             return {tag: token for tag, (token, _) in tokens.items()}
         return None
 
@@ -240,7 +242,7 @@ class RedisStore:
 
     async def renew_era(self) -> None:
         """See `Store.renew_era`."""
-        await self._retag([""], [self._announcement(Message(self._origin, Kind.FORGET_ALL))])
+        await self._retag([NAMESPACE], [self._announcement(Message(self._origin, Kind.FORGET_ALL))])
 
     async def _retag(self, tags: Sequence[str], announcements: Sequence[ScriptCall]) -> None:
         ordered = self._transport.is_ordered
@@ -255,11 +257,7 @@ class RedisStore:
             # In a cluster a script may only name what is in one slot, and has the time already.
             names = (self._keys.tag_clock if ordered else token, token)
             changes.append((lua.RETAG, names, (secrets.token_bytes(8), TOKEN_MS, time)))
-        if ordered:
-            _checked(await run(self._transport, *changes, *announcements))
-        else:
-            _checked(await run(self._transport, *changes))
-            _checked(await run(self._transport, *announcements))
+        _checked(await self._run_and_announce(changes, announcements))
 
     async def forget_matching(self, pattern: Pattern) -> int:
         """See `Store.forget_matching`."""
@@ -279,8 +277,7 @@ class RedisStore:
     async def sequence(self) -> int:
         """Return the number of the last message that was sent in this namespace."""
         (number,) = await self._transport.call(("GET", self._keys.sequence))
-        # Anything else is garbage, in whose place the next announcement puts a number.
-        return int(number) if isinstance(number, bytes) and _NUMBER.fullmatch(number) else 0
+        return _number(number)
 
     async def _unlink_matching(self, prefix: str, pattern: Pattern) -> int:
         removed = 0
@@ -317,17 +314,20 @@ class RedisStore:
 
     async def _change(self, commands: Sequence[ScriptCall], keys: Sequence[str]) -> list[int]:
         """Run scripts that change keys, then announce it; return the scripts' own replies."""
-        return _checked(await self._run_and_announce(commands, keys))
+        return _checked(await self._run_and_announce(commands, self._announcements(keys)))
 
     async def _run_and_announce(
-        self, scripts: Sequence[ScriptCall], keys: Sequence[str], *, retry: bool = True
+        self,
+        scripts: Sequence[ScriptCall],
+        announcements: Sequence[ScriptCall],
+        *,
+        retry: bool = True,
     ) -> list[Any]:
-        """Run scripts, and announce afterwards that keys have changed; return the scripts' replies.
+        """Run scripts, and afterwards their announcements; return the scripts' replies.
 
         One exchange, unless the order in it is not kept: then who hears of a change might find
         the old value still (race 9).
         """
-        announcements = self._announcements(keys)
         if self._transport.is_ordered:
             replies = await run(self._transport, *scripts, *announcements, retry=retry)
             _checked(replies[len(scripts) :])
@@ -367,9 +367,10 @@ def _groups(replies: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
     return (replies[start : start + size] for start in range(0, len(replies), size))
 
 
-def _time(clock: object) -> int:
-    """Return the clock of tags, before the first of which an invalidation has to be told: 0."""
-    return int(clock) if isinstance(clock, bytes) and _NUMBER.fullmatch(clock) else 0
+def _number(reply: object) -> int:
+    """Return a number that Redis counts for us; 0: none yet, or garbage, which the next count will
+    replace."""
+    return int(reply) if isinstance(reply, bytes) and _NUMBER.fullmatch(reply) else 0
 
 
 def _clock(token: bytes) -> int:
@@ -380,7 +381,7 @@ def _clock(token: bytes) -> int:
 
 
 def _pairs(replies: Sequence[object]) -> list[Raw]:
-    return [Raw(*pair) for pair in zip(replies[::2], replies[1::2], strict=True)]
+    return [Raw(*pair) for pair in _groups(replies, 2)]
 
 
 def _checked(replies: list[Any]) -> list[Any]:

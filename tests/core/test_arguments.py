@@ -16,12 +16,15 @@ from asynccache.core.arguments import (
     LONGEST_SECONDS,
     checked_callable,
     checked_key,
+    checked_tags,
     fraction,
     positive_int,
     seconds,
     seconds_or_zero,
     wrong_type,
 )
+from asynccache.core.policy import Lifetime
+from asynccache.core.record import RecordFormat
 from asynccache.errors import ArgumentTypeError, InvalidArgument
 
 Check = Callable[[Any, str], object]
@@ -123,3 +126,21 @@ def test_a_checked_callable_can_be_called() -> None:
 def test_an_error_about_a_type_does_not_show_the_value() -> None:
     """It may be a password."""
     assert "hunter2" not in str(wrong_type("secret", ["hunter2"], "str or bytes"))
+
+
+@pytest.mark.parametrize("tag", ["x" * 513, "ü" * 257, "😀" * 129])
+def test_a_tag_is_bounded_in_bytes(tag: str) -> None:
+    """A record has 64 KiB for all of its tags, those of its caller and of its loader."""
+    with pytest.raises(InvalidArgument, match=r"tags.*512 bytes"):
+        checked_tags([tag])
+
+
+def test_the_largest_tags_fit_into_a_record() -> None:
+    """As many as may be, as long as may be, of the caller and of the loader, and a validator."""
+    most = {f"{'😀' * 126}{number:04}" + "xxxx": b"8 bytes!" for number in range(64)}
+    assert len(checked_tags(list(most)[:32])) == 32
+
+    raw = RecordFormat().pack(
+        b"key", b"", codec=1, lifetime=Lifetime(60, 0), tags=most, etag="😀" * 1_024
+    )
+    assert RecordFormat().unpack(b"key", raw).tags == most

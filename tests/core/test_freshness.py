@@ -10,10 +10,17 @@ from hypothesis import strategies as st
 
 from asynccache.core.freshness import Fresh, Miss, Reading, Stale, Unsure, interpret
 from asynccache.core.policy import Lifetime
-from asynccache.core.record import NO_TOKEN, RecordFormat, pack_counter
+from asynccache.core.record import NO_TOKEN, RecordFormat, counter_prefix
 from asynccache.errors import DecodeError
 
 RECORDS = RecordFormat()
+
+
+def pack_counter(stamp: bytes, era: bytes, number: int) -> bytes:
+    """Return what Redis keeps for a counter."""
+    return counter_prefix(stamp, era) + b"%d" % number
+
+
 GRACE_MS = 60_000
 COUNTER = pack_counter(NO_TOKEN, NO_TOKEN, 42)
 
@@ -71,7 +78,7 @@ def test_a_value_inside_its_lifetime_is_fresh(
     answer = read(raw, pttl)
 
     assert isinstance(answer, Fresh)
-    assert (answer.value, answer.payload, answer.left) == reading
+    assert (answer.value, answer.record.payload, answer.left) == reading
 
 
 @pytest.mark.parametrize(("pttl", "grace"), [(GRACE_MS, 60.0), (1_500, 1.5), (1, 0.001)])

@@ -17,7 +17,7 @@ from asynccache.core.record import (
     VERSION,
     Record,
     RecordFormat,
-    pack_counter,
+    counter_prefix,
 )
 from asynccache.errors import DecodeError
 
@@ -191,7 +191,7 @@ def test_random_bytes_are_no_record(raw: bytes) -> None:
 @pytest.mark.parametrize("count", [0, 1, -1, 42, 10**18, 2**63 - 1, -(2**63)])
 def test_a_counter_is_a_number_behind_its_era(count: int) -> None:
     """Redis adds to it by itself, so that it has no other header and no grace."""
-    raw = pack_counter(b"incarnat", b"the era!", count)
+    raw = counter_prefix(b"incarnat", b"the era!") + str(count).encode()
 
     assert raw == b"#696e6361726e6174" + b"7468652065726121:" + str(count).encode()
     assert KEYED.unpack(IDENTITY, raw) == Record(
