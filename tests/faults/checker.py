@@ -130,7 +130,7 @@ def _judge_order(reads: Sequence[Read], steps: Mapping[int, _Steps], verdict: Ve
         key=lambda event: event[:2],
     )
     due: dict[int, int] = {}
-    for moment, kind, read in events:
+    for _, kind, read in events:
         place = (read.process, read.key)
         if kind == 0:
             due[id(read)] = newest[place]
@@ -140,7 +140,6 @@ def _judge_order(reads: Sequence[Read], steps: Mapping[int, _Steps], verdict: Ve
         if read.version < floor and step is not None and step.newest(read.begin) >= floor:
             verdict.violations["went back"].append(f"saw {floor} before: {read}")
         newest[place] = max(newest[place], read.version)
-        del moment
 
 
 def _judge_end(lines: Sequence[Line], verdict: Verdict, truth: Mapping[int, int]) -> None:

@@ -163,8 +163,7 @@ class Conductor:
         """Kill the server and start it with nothing."""
         self._server.kill()
         await asyncio.sleep(self._random.random())
-        for dump in self._snapshots():
-            dump.unlink()
+        self._server.remove_snapshot()
         await asyncio.to_thread(self._server.start)
 
     async def fault_restart_from_snapshot(self) -> None:
@@ -173,8 +172,7 @@ class Conductor:
         await self._some_time()
         self._server.kill()
         await asyncio.to_thread(self._server.start)
-        for dump in self._snapshots():
-            dump.unlink()
+        self._server.remove_snapshot()
 
     async def fault_flush(self) -> None:
         """Remove everything."""
@@ -212,16 +210,8 @@ class Conductor:
     async def _some_time(self) -> None:
         await asyncio.sleep(0.3 + 2.2 * self._random.random())
 
-    def _snapshots(self) -> list[Path]:
-        reply = self._server.command("CONFIG", "GET", "dir") if self._server.is_well else b""
-        if reply:
-            self._dump_directory = Path(reply.decode().split("\r\n")[4])
-        return list(self._dump_directory.glob("dump.rdb"))
-
     async def _start_worker(self, number: int) -> asyncio.subprocess.Process:
         plan = self._plan
-        if not hasattr(self, "_dump_directory"):
-            self._snapshots()
         options: dict[str, Any] = {
             "url": self._proxies[number].url,
             "directory": str(self._directory),

@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import sys
 import tempfile
+from contextlib import closing
 from pathlib import Path
 
 from tests.faults.checker import judge
@@ -23,7 +24,7 @@ async def run(plan: Plan) -> tuple[list[str], str]:
     """Run a plan; return what is wrong, and the report."""
     with tempfile.TemporaryDirectory(prefix="asynccache-faults-") as name:
         directory = Path(name)
-        with SharedSource(directory / "source", plan.keys) as source:
+        with closing(SharedSource(directory / "source", plan.keys)) as source:
             conductor = Conductor(plan, directory)
             await conductor.run()
             history = _history(directory)

@@ -6,7 +6,6 @@ import fcntl
 import mmap
 import struct
 from pathlib import Path
-from types import TracebackType
 
 _CELL = struct.Struct("<q")
 
@@ -40,14 +39,7 @@ class SharedSource:
             fcntl.flock(self._file, fcntl.LOCK_UN)
         return version
 
-    def __enter__(self) -> SharedSource:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Give the file back."""
         self._map.close()
         self._file.close()

@@ -67,6 +67,7 @@ class FaultWorker:
         for kind, count in self._done.items():
             self._log.write(Note(self._name, "operations", f"{kind}={count}"))
         self._log.close()
+        self._source.close()
 
     async def _operate(self) -> None:
         # A few keys are hot, all are asked for now and then.

@@ -12,20 +12,14 @@ import pytest
 
 from asynccache import MISSING, Cache, Policy
 from tests.support import mutants
-from tests.support.caches import SOUND, Caches, Parts, Source, heard, store_of
+from tests.support.caches import Caches, Parts, Source, heard, store_of
 from tests.support.fault_proxy import FaultProxy
+from tests.support.mutants import against
 from tests.support.redis_server import RedisServer
 
 pytestmark = pytest.mark.integration
 
 KEY = "k"
-
-
-def against(**part: type) -> pytest.MarkDecorator:
-    """Run a test with the cache as it is, and with one of its parts broken."""
-    (broken,) = part.values()
-    cases = [(SOUND, True), (Parts(**part), False)]
-    return pytest.mark.parametrize(("parts", "holds"), cases, ids=["as it is", broken.__name__])
 
 
 async def load(cache: Cache, source: Source) -> object:

@@ -18,7 +18,6 @@ from asynccache.levels.journal import Journal
 from asynccache.runtime import Runtime
 from tests.support import mutants
 from tests.support.caches import (
-    SOUND,
     Caches,
     Parts,
     Source,
@@ -29,6 +28,7 @@ from tests.support.caches import (
     store_of,
 )
 from tests.support.fault_proxy import FaultProxy
+from tests.support.mutants import against
 from tests.support.redis_server import RedisServer
 from tests.support.waiting import until
 from tests.support.worker import Worker
@@ -36,13 +36,6 @@ from tests.support.worker import Worker
 pytestmark = pytest.mark.integration
 
 KEY = "k"
-
-
-def against(**part: type) -> pytest.MarkDecorator:
-    """Run a test with the cache as it is, and with one of its parts broken."""
-    (broken,) = part.values()
-    cases = [(SOUND, True), (Parts(**part), False)]
-    return pytest.mark.parametrize(("parts", "holds"), cases, ids=["as it is", broken.__name__])
 
 
 async def replayed(cache: Cache) -> None:

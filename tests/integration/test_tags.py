@@ -13,7 +13,6 @@ from asynccache.core.keys import KeySpace
 from asynccache.levels.first import FirstLevel
 from asynccache.levels.tokens import Tokens
 from tests.support.caches import (
-    SOUND,
     Caches,
     GatedStore,
     Parts,
@@ -23,6 +22,7 @@ from tests.support.caches import (
     runtime_of,
     store_of,
 )
+from tests.support.mutants import against
 from tests.support.redis_server import RedisServer
 from tests.support.waiting import until
 
@@ -54,13 +54,6 @@ class TokensFromAfterwards(GatedStore):
         """See `Store.ensure_unless_later`."""
         del clock
         return await self.ensure(tags)
-
-
-def against(**part: type) -> pytest.MarkDecorator:
-    """Run a test with the cache as it is, and with one of its parts broken."""
-    (broken,) = part.values()
-    cases = [(SOUND, True), (Parts(**part), False)]
-    return pytest.mark.parametrize(("parts", "holds"), cases, ids=["as it is", broken.__name__])
 
 
 @against(first=KeepsTags)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from typing import Any
 
+import pytest
+
 from asynccache.core.fence import Fence
 from asynccache.levels.first import FirstLevel
 from asynccache.levels.journal import Journal
@@ -14,7 +16,7 @@ from asynccache.memory.entry import FOREVER
 from asynccache.redis import lua
 from asynccache.redis.scripts import Script, run
 from asynccache.results import WriteResult
-from tests.support.caches import GatedStore
+from tests.support.caches import SOUND, GatedStore, Parts
 
 _DELETE = Script("return redis.call('DEL', KEYS[1])")
 _SET = Script("redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2]) return 1")
@@ -23,6 +25,13 @@ _SET_UNLESS_ANOTHERS = Script(
     "if holder and holder ~= ARGV[1] then return 0 end "
     "redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) return 1"
 )
+
+
+def against(**part: type) -> pytest.MarkDecorator:
+    """Run a test with the cache as it is, and with one of its parts broken."""
+    (broken,) = part.values()
+    cases = [(SOUND, True), (Parts(**part), False)]
+    return pytest.mark.parametrize(("parts", "holds"), cases, ids=["as it is", broken.__name__])
 
 
 class FillsWithoutLease(GatedStore):

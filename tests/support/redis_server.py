@@ -184,6 +184,11 @@ class RedisServer:
             self.kill()
         self.start()
 
+    def remove_snapshot(self) -> None:
+        """Remove what it has saved, so that it starts empty."""
+        if self._directory is not None:
+            Path(self._directory.name, "dump.rdb").unlink(missing_ok=True)
+
     def command(self, *words: str) -> bytes:
         """Send one command on a connection of its own and return the raw reply.
 
