@@ -29,17 +29,26 @@ class FlightTable:
         clock: Tells when a flight began.
         is_recent: Tells whether a flight that began at an instant may be joined: after a stall of
             this process its value may have been invalidated without anybody here having heard.
+        on_old: Is told the key of a flight that is not: what it brings may be older than what is
+            loaded next.
 
     Attributes:
         joined: How many callers were served by a flight that another one had started.
     """
 
-    __slots__ = ("_clock", "_flights", "_is_recent", "_running", "_tasks", "joined")
+    __slots__ = ("_clock", "_flights", "_is_recent", "_on_old", "_running", "_tasks", "joined")
 
-    def __init__(self, tasks: OwnedTasks, clock: Clock, is_recent: Callable[[float], bool]) -> None:
+    def __init__(
+        self,
+        tasks: OwnedTasks,
+        clock: Clock,
+        is_recent: Callable[[float], bool],
+        on_old: Callable[[str], object] | None = None,
+    ) -> None:
         self._tasks = tasks
         self._clock = clock
         self._is_recent = is_recent
+        self._on_old = on_old
         self._flights: dict[str, Flight[Any]] = {}
         self._running: set[Flight[Any]] = set()  # with those that can no longer be joined
         self.joined = 0
@@ -51,6 +60,8 @@ class FlightTable:
             return None
         if not self._is_recent(flight.began):
             self.detach(key)
+            if self._on_old is not None:
+                self._on_old(key)
             return None
         self.joined += 1
         return flight

@@ -143,8 +143,8 @@ class FirstLevel:
         self.fences = Fences(lambda: engine.epoch)
         self.generations = Generations()
         self.tokens = Tokens(self._is_recent, clock.monotonic)
-        self.loads = FlightTable(tasks, clock, self._is_recent)
-        self.reads = FlightTable(tasks, clock, self._is_recent)
+        self.loads = FlightTable(tasks, clock, self._is_recent, self._overtake)
+        self.reads = FlightTable(tasks, clock, self._is_recent, self._overtake)
         self.proven_until = FOREVER if max_staleness == FOREVER else 0.0
         self._codec = codec
         self._clock = clock
@@ -195,6 +195,10 @@ class FirstLevel:
             return None
         entry.epoch = self.engine.epoch + entry.encoded
         return entry
+
+    def _overtake(self, key: str) -> None:
+        """Let nothing be kept that began earlier: it would replace what is loaded now."""
+        self.fences.poison([key])
 
     def _is_recent(self, asof: float) -> bool:
         """Tell whether what was current at an instant may be given to somebody who asks now."""

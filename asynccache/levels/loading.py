@@ -124,6 +124,10 @@ class LoadRun:
                 # Newer than anything Redis may hold for them: those records must not come back.
                 second.note(rest, is_write=False)
                 await self._load(rest, leased=())
+                # Said meanwhile, and somebody may have filled what is older since.
+                said = [key for key in rest if not second.journal.holds(key)]
+                if said:
+                    second.note(said, is_write=False)
 
     async def refresh(self, deliver: Deliver[Held | Missing], overtaken: Collection[str]) -> None:
         """Load whatever is there, and replace it in every process. See `get_or_load`."""

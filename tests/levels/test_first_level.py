@@ -192,6 +192,25 @@ def test_a_weigher_that_fails_keeps_nothing(caplog: pytest.LogCaptureFixture) ->
     assert "'key' is not kept in L1: its weigher failed" in caplog.text
 
 
+async def test_what_is_too_old_to_be_joined_is_too_old_to_be_kept(level: Level) -> None:
+    """It may end after what is loaded in its place, and would bring back what that has replaced."""
+    ended = asyncio.Event()
+
+    async def load(deliver: Any, overtaken: Any) -> None:
+        del overtaken
+        await ended.wait()
+        deliver("key", None)
+
+    with level.first.fences.over("key") as fence:
+        level.first.loads.start(["key"], load, cancel_abandoned=False)
+        level.clock.advance(MAX_STALENESS)
+        assert fence.intact("key")
+        assert level.first.loads.join("key") is None
+        assert not fence.intact("key")
+    ended.set()
+    await asyncio.sleep(0)
+
+
 async def test_a_load_that_began_too_long_ago_is_not_joined(level: Level) -> None:
     """After a stall of the process nobody knows what has been invalidated meanwhile."""
     release = asyncio.Event()
