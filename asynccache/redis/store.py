@@ -35,6 +35,9 @@ WAIT_MS = 10_000
 TOKEN_MS = 30 * 86_400_000
 """How long a tag's token lives when nobody uses it; extended once a day while somebody does."""
 
+FIRST_NUMBERS = 2**52
+"""A sequence starts below: two that begin anew do not meet, and both can be counted exactly."""
+
 _NUMBER = re.compile(rb"[0-9]{1,19}")
 _NEVER = b"0" * 16
 
@@ -347,7 +350,9 @@ class RedisStore:
 
     def _announcement(self, message: Message) -> ScriptCall:
         self.announced += 1
-        return (lua.PUBLISH, (self._keys.sequence,), (self._keys.channel, message.pack()))
+        start = 1 + secrets.randbelow(FIRST_NUMBERS)
+        arguments = (self._keys.channel, message.pack(), start)
+        return (lua.PUBLISH, (self._keys.sequence,), arguments)
 
     def _reads(self, keys: Iterable[str]) -> list[Command]:
         commands: list[Command] = []

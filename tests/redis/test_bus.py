@@ -278,7 +278,9 @@ async def test_missing_numbers_are_a_gap(caches: Caches, redis_url: str, how: st
     before = gaps(cache)
 
     if how == "a number from the future":
-        await publish(other, b"1000|" + Message(b"origin-1", Kind.FORGET_KEYS, ("a",)).pack())
+        number = 1_000 + await store_of(other).sequence()
+        message = Message(b"origin-1", Kind.FORGET_KEYS, ("a",)).pack()
+        await publish(other, b"%d|" % number + message)
     else:
         await store_of(other)._transport.call(("INCR", "cache:bus:sequence"))
     if how == "lost, then another one":
