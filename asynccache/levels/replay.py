@@ -84,6 +84,8 @@ class Replay:
     async def _replay(self, batch: Batch | None) -> None:
         if batch is None:
             return
+        # A set that has failed must not be carried out after the delete that is to undo it.
+        await asyncio.sleep(self._store.settled_at - asyncio.get_running_loop().time())
         if batch.keys is None:
             await self._store.renew_era()
             self._forget(None)

@@ -60,6 +60,12 @@ class Store(Protocol):
     a process that hears of the change must not find the old value afterwards (race 9).
     """
 
+    @property
+    def settled_at(self) -> float:
+        """From which time of the loop's clock on no `put`, `add` or `increment` that has failed
+        so far will be carried out any more."""
+        ...
+
     async def read(self, keys: Sequence[str]) -> list[Raw]:
         """Return what some keys hold, in order, in one round trip."""
         ...

@@ -44,6 +44,7 @@ class ClusterLink:
         settings: Where the cluster's first servers are, and how all are asked.
         listening: What else is to be heard from every primary; None: nothing.
         on_incarnation: See `Link`.
+        asks_time: See `Link`.
         on_state: See `Link`.
 
     Attributes:
@@ -58,11 +59,13 @@ class ClusterLink:
         *,
         listening: Listening | None = None,
         on_incarnation: Callable[[], None] | None = None,
+        asks_time: bool = False,
         on_state: Callable[[str, str | None], None] | None = None,
     ) -> None:
         self.settings = settings
         self._on_state = on_state
         self._on_incarnation = on_incarnation
+        self._asks_time = asks_time
         self._listening = listening
         self._links: dict[Address, Link] = {}
         self._primaries: frozenset[Address] = frozenset()
@@ -139,12 +142,25 @@ class ClusterLink:
                 await asyncio.sleep(TRY_AGAIN_SECONDS * (hop + 1))
         raise Unavailable(f"the cluster has redirected a command {MOST_HOPS} times")
 
+    @property
+    def op_timeout(self) -> float:
+        """See `Transport.op_timeout`."""
+        return self.settings.op_timeout
+
     def stamp(self, key: str) -> bytes | None:
         """See `Transport.stamp`."""
+        link = self._link_of(key)
+        return None if link is None else link.stamp(key)
+
+    def time(self, key: str) -> float | None:
+        """See `Transport.time`."""
+        link = self._link_of(key)
+        return None if link is None else link.time(key)
+
+    def _link_of(self, key: str) -> Link | None:
         slot_map = None if self._topology is None else self._topology.map
         owner = None if slot_map is None else slot_map.owner(slot_of(key))
-        link = None if owner is None else self._links.get(owner)
-        return None if link is None else link.stamp(key)
+        return None if owner is None else self._links.get(owner)
 
     async def primaries(self) -> Sequence[Carrier]:
         """See `Transport.primaries`."""
@@ -232,6 +248,7 @@ class ClusterLink:
             dialer=DirectDialer(self.settings, address),
             listening=listening,
             on_incarnation=self._on_incarnation,
+            asks_time=self._asks_time,
             on_state=self._on_state,
         )
         link.open()

@@ -19,7 +19,7 @@ from redis.exceptions import ResponseError
 from asynccache.redis.asking import ask
 from asynccache.redis.calls import Call
 from asynccache.redis.dialing import Dialer
-from asynccache.redis.incarnation import QUESTIONS, stamp_of
+from asynccache.redis.incarnation import QUESTIONS, Life, life_of
 from asynccache.redis.listening import Listening
 from asynccache.redis.multiplexer import Multiplexer, Silent
 from asynccache.redis.packing import pack
@@ -44,7 +44,7 @@ class Connector:
         on_blame: Is told of what is the server's fault, before the callers are; returns whether
             somebody else finds out from now on when the server is back.
         listening: What else is to be heard on the connection; None: nothing.
-        on_stamp: Is told in which life the server is, for each connection, before it is used; None:
+        on_life: Is told in which life the server is, for each connection, before it is used; None:
             it is not asked.
     """
 
@@ -56,9 +56,9 @@ class Connector:
         failure: Callable[[Exception], Exception],
         on_blame: Callable[[Exception], bool],
         listening: Listening | None = None,
-        on_stamp: Callable[[bytes], None] | None = None,
+        on_life: Callable[[Life], None] | None = None,
     ) -> None:
-        self._on_stamp = on_stamp
+        self._on_life = on_life
         self._settings = settings
         self._dialer = dialer
         self._failure = failure
@@ -136,9 +136,11 @@ class Connector:
             on_lost=self._lost,
             can_push=connection.protocol in (3, "3"),
         )
-        if self._on_stamp is not None:
+        if self._on_life is not None:
+            asked = self._loop.time()
             try:
-                multiplexer.stamp = stamp_of(await ask(multiplexer, QUESTIONS))
+                replies = await ask(multiplexer, QUESTIONS)
+                multiplexer.life = life_of(replies, asked, self._loop.time())
             except BaseException:
                 multiplexer.close()
                 raise
@@ -149,8 +151,8 @@ class Connector:
         if self._current is not None or self._is_closed:
             multiplexer.close()
             return
-        if self._on_stamp is not None:
-            self._on_stamp(multiplexer.stamp)
+        if self._on_life is not None and multiplexer.life is not None:
+            self._on_life(multiplexer.life)
         self._current = multiplexer
         if self._listening is not None:
             self._greet(multiplexer, self._listening)

@@ -12,18 +12,20 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any, Literal
 
 from redis.asyncio.connection import AbstractConnection
 
 from asynccache.core.breaker import Breaker
 from asynccache.core.record import NO_TOKEN
+from asynccache.core.server_time import ServerTime
 from asynccache.errors import CacheClosed, NotStarted, Unavailable
 from asynccache.redis import faults
 from asynccache.redis.asking import ask
 from asynccache.redis.connector import Connector, Crowded
 from asynccache.redis.dialing import Dialer, DirectDialer
-from asynccache.redis.incarnation import QUESTIONS, RECHECK_SECONDS, stamp_of
+from asynccache.redis.incarnation import QUESTIONS, RECHECK_SECONDS, Life, life_of
 from asynccache.redis.listening import Listening
 from asynccache.redis.packing import pack, pack_one
 from asynccache.redis.prober import Prober
@@ -45,7 +47,8 @@ class Link:
         dialer: Makes the connections; None: where the settings say.
         listening: What else is to be heard on the connection; None: nothing.
         on_incarnation: Is told when the server has begun another life: it may have lost what it
-            had acknowledged. None: nobody asks, and all of its lives are one.
+            had acknowledged. None: all of its lives are one.
+        asks_time: Let the server tell its time, for `time`.
         on_state: Is told when Redis is given up (with the reason), and when it is asked again.
 
     Attributes:
@@ -67,9 +70,13 @@ class Link:
         dialer: Dialer | None = None,
         listening: Listening | None = None,
         on_incarnation: Callable[[], None] | None = None,
+        asks_time: bool = False,
         on_state: Callable[[str, str | None], None] | None = None,
     ) -> None:
         self.settings = settings
+        self._asks = asks_time or on_incarnation is not None
+        self._time = ServerTime()
+        self._timed = NO_TOKEN  # the life whose time that is
         self._on_state = on_state
         self._on_incarnation = on_incarnation
         self._stamp: bytes | None = None if on_incarnation else NO_TOKEN
@@ -97,6 +104,11 @@ class Link:
         """The same without the breaker: it asks Redis even when that was given up."""
         return _Unguarded(self)
 
+    @property
+    def op_timeout(self) -> float:
+        """See `Transport.op_timeout`."""
+        return self.settings.op_timeout
+
     async def start(self) -> None:
         """Begin to carry commands. Redis need not be there yet.
 
@@ -118,9 +130,9 @@ class Link:
                 failure=self._failure,
                 on_blame=self._blamed,
                 listening=self._listening,
-                on_stamp=self._met if self._on_incarnation else None,
+                on_life=self._met if self._asks else None,
             )
-            if self._on_incarnation:
+            if self._asks:
                 self._recheck_later()
 
     async def close(self) -> None:
@@ -168,9 +180,19 @@ class Link:
         """See `Transport.stamp`."""
         return self._stamp
 
-    def _met(self, stamp: bytes) -> None:
-        former, self._stamp = self._stamp, stamp
-        if former is not None and former != stamp and self._on_incarnation is not None:
+    def time(self, key: str) -> float | None:  # noqa: ARG002  # a cluster has many
+        """See `Transport.time`."""
+        return self._time.at(asyncio.get_running_loop().time())
+
+    def _met(self, life: Life) -> None:
+        if self._timed != life.stamp:  # another server, another clock
+            self._timed, self._time = life.stamp, ServerTime()
+        if life.told is not None:
+            self._time.observe(life.told, life.asked, life.answered)
+        if self._on_incarnation is None:
+            return
+        former, self._stamp = self._stamp, life.stamp
+        if former is not None and former != life.stamp:
             _log.warning(
                 "Redis at %s began another life: what it holds is not used", self.settings.address
             )
@@ -185,12 +207,14 @@ class Link:
         if self._connector is not None and self._connector.is_connected:
             (packed,) = pack(QUESTIONS)
             with suppress(Crowded):
-                asked = self._connector.ask(packed.data, packed.wanted, retry=True)
-                asked.add_done_callback(self._answered_again)
+                answer = self._connector.ask(packed.data, packed.wanted, retry=True)
+                asked = asyncio.get_running_loop().time()
+                answer.add_done_callback(partial(self._answered_again, asked))
 
-    def _answered_again(self, asked: asyncio.Future[list[Any]]) -> None:
-        if not asked.cancelled() and asked.exception() is None:
-            self._met(stamp_of(asked.result()))
+    def _answered_again(self, asked: float, answer: asyncio.Future[list[Any]]) -> None:
+        if not answer.cancelled() and answer.exception() is None:
+            answered = asyncio.get_running_loop().time()
+            self._met(life_of(answer.result(), asked, answered))
 
     async def primaries(self) -> list[Carrier]:
         """See `Transport.primaries`."""

@@ -35,12 +35,17 @@ def make_link(
         on_incarnation = None
     if settings.cluster:
         return ClusterLink(
-            settings, listening=listening, on_incarnation=on_incarnation, on_state=on_state
+            settings,
+            listening=listening,
+            on_incarnation=on_incarnation,
+            asks_time=True,
+            on_state=on_state,
         )
     return Link(
         settings,
         dialer=None if settings.sentinel_master is None else SentinelDialer(settings),
         listening=listening,
         on_incarnation=on_incarnation,
+        asks_time=True,
         on_state=on_state,
     )

@@ -19,6 +19,18 @@ local function store(value, px)
 end
 """
 
+# A change that is carried out after its caller has given it up would undo what was acknowledged
+# since. So it has a limit: the last millisecond of the server's own time at which it may be carried
+# out; 0: always. When it comes too late nothing is done, and it returns that time, negative.
+_PUNCTUAL = """
+local function lateness(limit)
+  if limit == '0' then return nil end
+  local time = redis.call('TIME')
+  local now = time[1] * 1000 + math.floor(time[2] / 1000)
+  if now > tonumber(limit) then return -now end
+end
+"""
+
 # The grace stands in bytes 13 to 20 of a record; a counter, or anything else, has none.
 _GRACE = """
 local function grace_of(key)
@@ -81,30 +93,36 @@ RENEW: Final = Script(
 PUT: Final = Script(
     _STORE
     + _VERSION
+    + _PUNCTUAL
     + """
-if ARGV[3] .. ARGV[4] ~= '00' and is_newer(KEYS[1], ARGV[3], ARGV[4]) then return 0 end
+local late = lateness(ARGV[1])
+if late then return late end
+if ARGV[4] .. ARGV[5] ~= '00' and is_newer(KEYS[1], ARGV[4], ARGV[5]) then return 0 end
 if redis.call('EXISTS', KEYS[3]) == 1 then
   redis.call('DEL', KEYS[1], KEYS[2])
   return 2
 end
-store(ARGV[1], ARGV[2])
+store(ARGV[2], ARGV[3])
 return 1
 """
 )
-"""KEYS[3]: intents. ARGV: record, px, upper and lower half of the version (0, 0: none). 1: stored,
-and the lease of any load taken away; 0: what is there has a higher version, nothing was done; 2:
-somebody is about to change the source, and nothing is kept."""
+"""KEYS[3]: intents. ARGV: limit, record, px, upper and lower half of the version (0, 0: none). 1:
+stored, and the lease of any load taken away; 0: what is there has a higher version, nothing was
+done; 2: somebody is about to change the source, and nothing is kept."""
 
 ADD: Final = Script(
     _STORE
     + _GRACE
+    + _PUNCTUAL
     + """
+local late = lateness(ARGV[1])
+if late then return late end
 if redis.call('TYPE', KEYS[1]).ok == 'string' and is_fresh(KEYS[1]) then return 0 end
-store(ARGV[1], ARGV[2])
+store(ARGV[2], ARGV[3])
 return 1
 """
 )
-"""ARGV: record, px. 1: stored; 0: there is a fresh value, or a string that is damage."""
+"""ARGV: limit, record, px. 1: stored; 0: there is a fresh value, or a string that is damage."""
 
 FORGET: Final = Script(
     """
@@ -171,8 +189,11 @@ TICK: Final = Script(_TICK + "return tick(KEYS[1])")
 RETAG: Final = Script(
     _TICK
     + """
+local former = redis.pcall('GET', KEYS[2])
+if type(former) ~= 'string' then former = '' end
 redis.call('DEL', KEYS[2])
 local clock = ARGV[3] == '' and string.format('%016x', tick(KEYS[1])) or ARGV[3]
+if string.sub(former, 9) > clock and #former == 24 then clock = string.sub(former, 9) end
 redis.call('SET', KEYS[2], ARGV[1] .. clock, 'PX', ARGV[2])
 return 1
 """
@@ -203,30 +224,33 @@ return redis.call('PEXPIRE', KEYS[1], tonumber(ARGV[1]) + grace_of(KEYS[1]))
 """ARGV: milliseconds, 0 = without expiry. Gives a fresh record a new lifetime."""
 
 INCREMENT: Final = Script(
-    """
+    _PUNCTUAL
+    + """
+local late = lateness(ARGV[1])
+if late then return late end
 local kind = redis.call('TYPE', KEYS[1]).ok
 local old = kind == 'string' and redis.call('GET', KEYS[1]) or false
 local count = '0'
 if old then
   if string.sub(old, 1, 1) ~= '#' then return redis.error_reply('ERR not an integer') end
-  if string.sub(old, 1, #ARGV[3]) == ARGV[3] then count = string.sub(old, #ARGV[3] + 1)
+  if string.sub(old, 1, #ARGV[4]) == ARGV[4] then count = string.sub(old, #ARGV[4] + 1)
   else old = false end
 end
-local left = old and redis.call('PTTL', KEYS[1]) or tonumber(ARGV[2])
+local left = old and redis.call('PTTL', KEYS[1]) or tonumber(ARGV[3])
 redis.call('SET', KEYS[1], count) -- refused if there is no memory, and nothing has happened
 redis.call('DEL', KEYS[2])
-local sum = redis.pcall('INCRBY', KEYS[1], ARGV[1])
+local sum = redis.pcall('INCRBY', KEYS[1], ARGV[2])
 if type(sum) == 'number' then count = redis.call('GET', KEYS[1]) end
 if type(sum) ~= 'number' and not old then redis.call('DEL', KEYS[1]) return sum end
-redis.call('SET', KEYS[1], ARGV[3] .. count)
+redis.call('SET', KEYS[1], ARGV[4] .. count)
 if left > 0 then redis.call('PEXPIRE', KEYS[1], left) end
 if type(sum) ~= 'number' then return sum end
 return count
 """
 )
-"""ARGV: amount, px for a new counter, what stands in front of a counter's number. The count as
-text: a Lua number has only 53 bits, so that Redis itself has to add. What is of another Redis type,
-or of an earlier era, gives way to a new counter; a string that is none is an error."""
+"""ARGV: limit, amount, px for a new counter, what stands in front of a counter's number. The count
+as text: a Lua number has only 53 bits, so that Redis itself has to add. What is of another Redis
+type, or of an earlier era, gives way to a new counter; a string that is none is an error."""
 
 EXCHANGE: Final = Script(
     _GRACE

@@ -17,8 +17,8 @@ from typing import Any, Final, Protocol
 from hiredis import PushNotification
 from redis.exceptions import InvalidResponse
 
-from asynccache.core.record import NO_TOKEN
 from asynccache.redis.calls import Call
+from asynccache.redis.incarnation import Life
 from asynccache.redis.wire import Wire
 
 MOST_BYTES: Final = 1 << 18
@@ -77,6 +77,7 @@ class Multiplexer:
     Attributes:
         can_push: The server speaks RESP3.
         has_answered: At least one reply has come: the server is there, or was.
+        life: What the server has told of itself; None: it was not asked.
         pending: The calls that were sent and have not been answered in full.
         unsent: The calls that wait for their turn of the loop, or for the peer to take bytes.
     """
@@ -96,8 +97,8 @@ class Multiplexer:
         "_wire",
         "can_push",
         "has_answered",
+        "life",
         "pending",
-        "stamp",
         "unsent",
     )
 
@@ -111,7 +112,7 @@ class Multiplexer:
         on_lost: OnLost,
         can_push: bool = True,
     ) -> None:
-        self.stamp = NO_TOKEN
+        self.life: Life | None = None
         self._wire = wire
         self._deadline = deadline
         self._on_push = on_push

@@ -5,9 +5,10 @@ The announcement of a change always follows the change itself in the same exchan
 
 from __future__ import annotations
 
+import asyncio
 import re
 import secrets
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from redis.exceptions import ResponseError
@@ -35,6 +36,9 @@ WAIT_MS = 10_000
 TOKEN_MS = 30 * 86_400_000
 """How long a tag's token lives when nobody uses it; extended once a day while somebody does."""
 
+MOST_TRIES = 3
+"""Of a change that Redis came to after its time."""
+
 FIRST_NUMBERS = 2**52
 """A sequence starts below: two that begin anew do not meet, and both can be counted exactly."""
 
@@ -52,6 +56,7 @@ class RedisStore:
 
     Attributes:
         announced: How many messages this store has sent over the bus.
+        settled_at: See `Store.settled_at`.
     """
 
     def __init__(self, transport: Transport, keys: KeySpace, origin: bytes) -> None:
@@ -59,6 +64,7 @@ class RedisStore:
         self._keys = keys
         self._origin = origin
         self.announced = 0
+        self.settled_at = 0.0
 
     async def read(self, keys: Sequence[str]) -> list[Raw]:
         """See `Store.read`."""
@@ -141,25 +147,32 @@ class RedisStore:
     async def put(self, items: Mapping[str, Item], version: int = 0) -> list[Outcome]:
         """See `Store.put`."""
         halves = divmod(version, 2**32)
-        puts = [
-            self._script(lua.PUT, key, *item, *halves, third=self._keys.intent(key))
-            for key, item in items.items()
-        ]
-        return [Outcome(outcome) for outcome in await self._change(puts, list(items))]
+
+        def putting(key: str, limit: int) -> ScriptCall:
+            intent = self._keys.intent(key)
+            return self._script(lua.PUT, key, limit, *items[key], *halves, third=intent)
+
+        outcomes = await self._in_time(list(items), putting, self._announcements(list(items)))
+        return [Outcome(outcome) for outcome in _checked(outcomes)]
 
     async def add(self, key: str, item: Item) -> bool:
         """See `Store.add`."""
-        adding = self._script(lua.ADD, key, *item)
-        (stored,) = _checked(await run(self._transport, adding, retry=False))
+
+        def adding(key: str, limit: int) -> ScriptCall:
+            return self._script(lua.ADD, key, limit, *item)
+
+        (stored,) = _checked(await self._in_time([key], adding, retry=False))
         if stored:
             _checked(await run(self._transport, *self._announcements([key])))
         return bool(stored)
 
     async def increment(self, key: str, amount: int, px: int, prefix: bytes) -> int | Raw:
         """See `Store.increment`."""
-        script = self._script(lua.INCREMENT, key, amount, px, prefix)
-        announcements = self._announcements([key])
-        (count,) = await self._run_and_announce([script], announcements, retry=False)
+
+        def adding(key: str, limit: int) -> ScriptCall:
+            return self._script(lua.INCREMENT, key, limit, amount, px, prefix)
+
+        (count,) = await self._in_time([key], adding, self._announcements([key]), retry=False)
         if isinstance(count, ResponseError):
             if "overflow" in str(count):
                 raise OverflowError(str(count))
@@ -318,6 +331,50 @@ class RedisStore:
     async def _change(self, commands: Sequence[ScriptCall], keys: Sequence[str]) -> list[int]:
         """Run scripts that change keys, then announce it; return the scripts' own replies."""
         return _checked(await self._run_and_announce(commands, self._announcements(keys)))
+
+    async def _in_time(
+        self,
+        keys: Sequence[str],
+        script: Callable[[str, int], ScriptCall],
+        announcements: Sequence[ScriptCall] = (),
+        *,
+        retry: bool = True,
+    ) -> list[Any]:
+        """Run a script for each key that is not to be carried out later than we wait for it.
+
+        Args:
+            keys: The keys.
+            script: Returns a key's script, given the last millisecond of its server's time.
+            announcements: See `_run_and_announce`.
+            retry: See `Carrier.call`.
+
+        Raises:
+            Unavailable: Redis cannot be asked, or takes too long.
+        """
+        patience = self._transport.op_timeout
+        times = {key: self._transport.time(self._keys.record(key)) for key in keys}
+        limits = {
+            key: 0 if time is None else int((time + patience) * 1000) for key, time in times.items()
+        }
+        replies: dict[str, Any] = {}
+        for _ in range(MOST_TRIES):
+            scripts = [script(key, limit) for key, limit in limits.items()]
+            sent = asyncio.get_running_loop().time()
+            try:
+                outcomes = await self._run_and_announce(scripts, announcements, retry=retry)
+            except BaseException:
+                self.settled_at = max(self.settled_at, sent + patience)
+                raise
+            replies |= zip(limits, outcomes, strict=True)
+            # It took long, and nobody has given up yet; or its clock was set.
+            limits = {
+                key: round(patience * 1000) - reply
+                for key, reply in replies.items()
+                if isinstance(reply, int) and reply < 0
+            }
+            if not limits:
+                return [replies[key] for key in keys]
+        raise Unavailable(f"Redis came to it too late {MOST_TRIES} times")
 
     async def _run_and_announce(
         self,

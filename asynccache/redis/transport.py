@@ -56,6 +56,16 @@ class Transport(Carrier, Protocol):
         restart and after a failover. None: that server was never asked for anything."""
         ...
 
+    def time(self, key: str) -> float | None:
+        """Return the time of the server that has a key, by its own clock, in seconds, and never
+        ahead of it; None: it has not told."""
+        ...
+
+    @property
+    def op_timeout(self) -> float:
+        """Seconds that a call may take if nothing of its answer comes."""
+        ...
+
     async def primaries(self) -> Sequence[Carrier]:
         """Return a carrier to each server that holds keys, for what each must be asked (SCAN).
 

@@ -46,6 +46,7 @@ class FaultProxy:
         self._delay = 0.0
         self._flowing = asyncio.Event()
         self._flowing.set()
+        self._stranded: list[asyncio.Event] = []
         self._answering = asyncio.Event()
         self._answering.set()
         self._server: asyncio.Server | None = None
@@ -99,10 +100,19 @@ class FaultProxy:
         if not replies_only:
             self._flowing.clear()
 
+    def strand(self) -> None:
+        """Hold what is on its way on the connections that there are, whoever hangs up; new ones
+        are well. `release` lets it arrive, late."""
+        self._stranded.append(self._flowing)
+        self._flowing.clear()
+        self._flowing = asyncio.Event()
+        self._flowing.set()
+
     def release(self) -> None:
         """Forward what was held, and go on forwarding."""
-        self._flowing.set()
-        self._answering.set()
+        for gate in (*self._stranded, self._flowing, self._answering):
+            gate.set()
+        self._stranded.clear()
 
     def delay(self, seconds: float) -> None:
         """Let every piece of data wait before it is forwarded, in both directions.
@@ -140,12 +150,13 @@ class FaultProxy:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         ends = [writer]
+        flowing = self._flowing
         try:
-            await self._flowing.wait()
+            await flowing.wait()
             far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._target_port)
             ends.append(far_writer)
             async with asyncio.TaskGroup() as pumps:
-                pumps.create_task(self._pump(reader, far_writer, self._flowing))
+                pumps.create_task(self._pump(reader, far_writer, flowing))
                 pumps.create_task(self._pump(far_reader, writer, self._answering))
         except OSError:
             pass  # the target refuses: so does the proxy

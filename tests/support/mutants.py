@@ -14,7 +14,7 @@ from asynccache.levels.store import Item, Lease, Outcome, Raw
 from asynccache.levels.writer import TwoLevelWriter
 from asynccache.memory.entry import FOREVER
 from asynccache.redis import lua
-from asynccache.redis.scripts import Script, run
+from asynccache.redis.scripts import Script, ScriptCall, run
 from asynccache.results import WriteResult
 from tests.support.caches import SOUND, GatedStore, Parts
 
@@ -158,3 +158,18 @@ class NotesNothing(Journal):
 
     def note(self, keys: Collection[str]) -> None:
         """See `Journal.note`."""
+
+
+class PutsWheneverItComes(GatedStore):
+    """Lets a change be carried out however late it reaches Redis."""
+
+    async def _in_time(
+        self,
+        keys: Sequence[str],
+        script: Callable[[str, int], ScriptCall],
+        announcements: Sequence[ScriptCall] = (),
+        *,
+        retry: bool = True,
+    ) -> list[Any]:
+        scripts = [script(key, 0) for key in keys]
+        return await self._run_and_announce(scripts, announcements, retry=retry)

@@ -60,6 +60,15 @@ class RecordingTransport:
         """See `Transport.stamp`."""
         return self._transport.stamp(key)
 
+    def time(self, key: str) -> float | None:
+        """See `Transport.time`."""
+        return self._transport.time(key)
+
+    @property
+    def op_timeout(self) -> float:
+        """See `Transport.op_timeout`."""
+        return self._transport.op_timeout
+
     async def primaries(self) -> Sequence[Carrier]:
         """Return what records too."""
         return [self]
