@@ -24,7 +24,7 @@ ROOT = Path(__file__).parent
 RUNNING = "{}.{}".format(*sys.version_info)
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 DIST = ROOT / "dist"
-ONCE = ("--ignore=tests/model", "--ignore=tests/faults")
+ONCE = ("--ignore=tests/model", "--ignore=tests/faults", "--ignore=tests/simulation")
 CODE = ("asynccache", "tests", "examples", "noxfile.py")
 
 BENCH = (
@@ -137,7 +137,8 @@ def tests(session: nox.Session) -> None:
     session.log(f"Pythons: {', '.join(FOUND)}" + (f" (not here: {missing})" if missing else ""))
     install(session, "test")
     install_server(session)
-    # The model imports nothing of ours, and the fault run is about processes: one Python tells all.
+    # The model imports nothing of ours, the simulation knows no time but its own, and the fault run
+    # is about processes: one Python tells all.
     once = () if session.python == next(iter(FOUND)) else ONCE
     session.run("python", *PYTEST, *once, *session.posargs)
 
@@ -246,3 +247,10 @@ def faults(session: nox.Session) -> None:
     session.install(".[cli]")
     install_server(session)
     session.run("python", "-m", "tests.faults.run", *session.posargs)
+
+
+@nox.session
+def simulation(session: nox.Session) -> None:
+    """Run 200,000 schedules of simulated caches, ten times those of the tests."""
+    install(session, "test")
+    session.run("python", "-m", "tests.simulation.run", *session.posargs)

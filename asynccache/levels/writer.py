@@ -19,6 +19,7 @@ from asynccache.core.record import counter_prefix
 from asynccache.core.tags import NAMESPACE
 from asynccache.errors import InvalidArgument, Unavailable
 from asynccache.levels.first import Held
+from asynccache.levels.ordering import Ordering
 from asynccache.levels.shared import Levels, SecondLevel
 from asynccache.levels.store import Item, Outcome, Raw
 from asynccache.memory.entry import Extra
@@ -68,6 +69,7 @@ class TwoLevelWriter:
         self._levels = levels
         self._first = levels.first
         self._second = second
+        self._ordering = Ordering()
 
     async def put(
         self, values: Mapping[str, Any], policy: Policy, tags: tuple[str, ...], version: int
@@ -84,7 +86,7 @@ class TwoLevelWriter:
         version: int,
     ) -> WriteResult:
         keys = list(prepared)
-        with self._first.fences.over(*keys) as fence:
+        with self._ordering.storing(*keys), self._first.fences.over(*keys) as fence:
             self._first.forget(keys, spare=fence)
             asof = self._levels.clock.monotonic()
             outcomes = [Outcome.STORED for _ in keys]
@@ -150,7 +152,7 @@ class TwoLevelWriter:
     async def _add(
         self, key: str, prepared: Prepared, policy: Policy, tags: tuple[str, ...]
     ) -> bool:
-        with self._first.fences.over(key) as fence:
+        with self._ordering.storing(key), self._first.fences.over(key) as fence:
             # If this fails nobody can tell what is there. To delete it, as other writes do, would
             # let a second caller succeed where another process's add has.
             await self._second.replay.settle([key])
@@ -181,7 +183,11 @@ class TwoLevelWriter:
 
     async def increment(self, key: str, amount: int, policy: Policy) -> int:
         """Add to a counter."""
-        return await self._owned(self._increment(key, amount, policy))
+        return await self._owned(self._ordered_increment(key, amount, policy))
+
+    async def _ordered_increment(self, key: str, amount: int, policy: Policy) -> int:
+        with self._ordering.storing(key):
+            return await self._increment(key, amount, policy)
 
     async def _increment(self, key: str, amount: int, policy: Policy) -> int:
         px = policy.lifetime(self._levels.random()).fresh_ms
@@ -254,6 +260,7 @@ class TwoLevelWriter:
         self, keys: Sequence[str], change: Callable[..., Coroutine[Any, Any, int]], *arguments: Any
     ) -> WriteResult:
         self._first.forget(keys)
+        await self._ordering.before(keys)
         try:
             return await self._change(keys, change(*arguments))
         finally:
@@ -295,6 +302,7 @@ class TwoLevelWriter:
         note: Callable[[], None],
     ) -> WriteResult:
         held = forget() or 0
+        await self._ordering.before(None)
         try:
             affected = await change()
         except Unavailable:

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from asynccache import Cache, Policy, Unavailable
+from asynccache import Cache, Policy, Unavailable, load_context
 from tests.faults.history import Final, Load, Log, Note, Read, Write
 from tests.faults.source import SharedSource
 
@@ -20,6 +20,13 @@ TAGS = 20
 
 CANCELLED = 0.3
 """The share of callers that are cancelled."""
+
+DELETES = {"delete": 60, "delete_many": 15, "refresh": 10, "invalidate_tags": 2}
+
+
+def is_set(key: int) -> bool:
+    """Tell whether a key's writers set it, with versions; else they delete it."""
+    return key % 4 == 3
 
 
 class FaultWorker:
@@ -99,10 +106,11 @@ class FaultWorker:
             return
         self._log.write(Read(self._name, key, began, time.monotonic(), version))
 
-    def _loader(self, key: int) -> Any:
+    def _loader(self, key: int, *, is_asked_for: bool = False) -> Any:
         async def load() -> int:
-            version = self._source.read(key)
-            self._log.write(Load(self._name, key, time.monotonic(), version))
+            version = load_context().version = self._source.read(key)
+            if not is_asked_for:  # a refresh loads whatever there is
+                self._log.write(Load(self._name, key, time.monotonic(), version))
             await asyncio.sleep(self._random.random() * 0.005)
             return version
 
@@ -110,13 +118,14 @@ class FaultWorker:
 
     async def _write(self, key: int) -> None:
         if self._options["careful"]:
-            await self._announced(key)
+            await self._announced(key - is_set(key))
             return
         version = self._source.commit(key)
         began = time.monotonic()
-        kind = self._random.choices(
-            ("delete", "delete_many", "set", "refresh", "invalidate_tags"), (60, 14, 14, 10, 2)
-        )[0]
+        # Of one process's set and another's delete the one that comes later to Redis wins; who
+        # wants an order uses versions, or deletes alone.
+        kinds = {"set": 80, "refresh": 20} if is_set(key) else DELETES
+        kind = self._random.choices(list(kinds), list(kinds.values()))[0]
         self._count(kind)
         if kind == "invalidate_tags":
             await self._tagged(key, version)
@@ -125,7 +134,9 @@ class FaultWorker:
         if kind == "set":
             result = await self._cache.set(name, version, tags=[self._tag(key)], version=version)
         elif kind == "refresh":
-            await self._cache.refresh(name, self._loader(key), tags=[self._tag(key)])
+            await self._cache.refresh(
+                name, self._loader(key, is_asked_for=True), tags=[self._tag(key)]
+            )
             return
         else:
             result = await self._cache.delete_many([name])

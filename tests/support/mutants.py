@@ -10,6 +10,8 @@ import pytest
 from asynccache.core.fence import Fence
 from asynccache.levels.first import FirstLevel
 from asynccache.levels.journal import Journal
+from asynccache.levels.ordering import Ordering
+from asynccache.levels.shared import Levels, SecondLevel
 from asynccache.levels.store import Item, Lease, Outcome, Raw
 from asynccache.levels.writer import TwoLevelWriter
 from asynccache.memory.entry import FOREVER
@@ -150,7 +152,21 @@ class ForgetsOnce(TwoLevelWriter):
         self, keys: Sequence[str], change: Callable[..., Coroutine[Any, Any, int]], *arguments: Any
     ) -> WriteResult:
         self._first.forget(keys)
+        await self._ordering.before(keys)
         return await self._change(keys, change(*arguments))
+
+
+class Unordered(TwoLevelWriter):
+    """Lets a set that is on its way come after a delete that began later."""
+
+    def __init__(self, levels: Levels, second: SecondLevel) -> None:
+        super().__init__(levels, second)
+        self._ordering = _NoOrdering()
+
+
+class _NoOrdering(Ordering):
+    async def before(self, keys: Collection[str] | None) -> None:
+        """See `Ordering.before`."""
 
 
 class NotesNothing(Journal):
