@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import secrets
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -11,7 +12,7 @@ from asynccache.codecs.base import Codec
 from asynccache.core.freshness import Fresh, Miss, Reading, Stale, Unsure, interpret
 from asynccache.core.keys import KeySpace
 from asynccache.core.policy import Lifetime
-from asynccache.core.record import NO_TOKEN, RecordFormat
+from asynccache.core.record import NO_TOKEN, TOKEN_BYTES, RecordFormat
 from asynccache.core.tags import NAMESPACE
 from asynccache.events import Damaged, Events, Unacknowledged
 from asynccache.levels.bulkhead import Bulkhead
@@ -87,7 +88,14 @@ class Levels:
             Unavailable: Redis cannot be asked.
         """
         wanted = dict.fromkeys((NAMESPACE, *tags))
-        tokens = {tag: known for tag in wanted if (known := self.first.tokens.known(tag))}
+        # Of what is invalid here and not yet in Redis the token there is that of old values. It is
+        # replaced while this read goes on, perhaps, and then nothing would tell that it was old.
+        tokens = {tag: secrets.token_bytes(TOKEN_BYTES) for tag in wanted if self._is_unsaid(tag)}
+        tokens |= {
+            tag: known
+            for tag in wanted
+            if tag not in tokens and (known := self.first.tokens.known(tag))
+        }
         missing = [tag for tag in wanted if tag not in tokens]
         if missing and self.second is not None:
             asof, changes = self.clock.monotonic(), self.first.tokens.changes
@@ -95,6 +103,9 @@ class Levels:
             self.first.tokens.keep(found, asof, changes)
             tokens |= found
         return tokens
+
+    def _is_unsaid(self, tag: str) -> bool:
+        return self.second is not None and self.second.journal.holds_tag((tag,))
 
     async def read(
         self, keys: Sequence[str], tokens: Mapping[str, bytes]
