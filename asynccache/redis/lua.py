@@ -155,21 +155,37 @@ return redis.call('DEL', KEYS[1])
 )
 """KEYS[3]: intents. ARGV: nonce. Takes an intent back, and removes record and lease."""
 
-# A token is eight random bytes and, in hexadecimal, the clock of its invalidation.
+# A call that was sent twice is carried out twice. If it brought its token with it, the second time
+# would bring back one that has been replaced since, and all values with it.
+_FROM_SEED = """
+local function token_from(seed)
+  local time = redis.call('TIME')
+  local left, bytes = time[1] * 1000000 + time[2], {}
+  for place = 8, 1, -1 do
+    bytes[place] = string.char((string.byte(seed, place) + left) % 256)
+    left = math.floor(left / 256)
+  end
+  return table.concat(bytes)
+end
+"""
+
+# A token is eight bytes and, in hexadecimal, the clock of its invalidation.
 ENSURE: Final = Script(
-    """
+    _FROM_SEED
+    + """
 local token = redis.pcall('GET', KEYS[1])
 if type(token) == 'string' and #token == 24 then
   if redis.call('PTTL', KEYS[1]) < ARGV[2] / 2 then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
   return token
 end
+token = token_from(ARGV[1]) .. '0000000000000000'
 redis.call('DEL', KEYS[1])
-redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
-return ARGV[1]
+redis.call('SET', KEYS[1], token, 'PX', ARGV[2])
+return token
 """
 )
-"""KEYS[1]: a token. ARGV: a new one, milliseconds. Returns the token, made if there is none: a tag
-whose token was evicted gets another one, never a first one again (race 27)."""
+"""KEYS[1]: a token. ARGV: eight random bytes, milliseconds. Returns the token, made if none is
+there: a tag whose token was evicted gets another one, never a first one again (race 27)."""
 
 _TICK = """
 local function tick(key)
@@ -188,13 +204,14 @@ TICK: Final = Script(_TICK + "return tick(KEYS[1])")
 
 RETAG: Final = Script(
     _TICK
+    + _FROM_SEED
     + """
 local former = redis.pcall('GET', KEYS[2])
 if type(former) ~= 'string' then former = '' end
 redis.call('DEL', KEYS[2])
 local clock = ARGV[3] == '' and string.format('%016x', tick(KEYS[1])) or ARGV[3]
 if string.sub(former, 9) > clock and #former == 24 then clock = string.sub(former, 9) end
-redis.call('SET', KEYS[2], ARGV[1] .. clock, 'PX', ARGV[2])
+redis.call('SET', KEYS[2], token_from(ARGV[1]) .. clock, 'PX', ARGV[2])
 return 1
 """
 )

@@ -43,7 +43,6 @@ FIRST_NUMBERS = 2**52
 """A sequence starts below: two that begin anew do not meet, and both can be counted exactly."""
 
 _NUMBER = re.compile(rb"[0-9]{1,19}")
-_NEVER = b"0" * 16
 
 
 class RedisStore:
@@ -233,10 +232,9 @@ class RedisStore:
         return {tag: token for tag, (token, _) in (await self._ensured(tags)).items()}
 
     async def _ensured(self, tags: Sequence[str]) -> dict[str, tuple[bytes, int]]:
-        made = [secrets.token_bytes(8) + _NEVER for _ in tags]
         ensuring = [
-            (lua.ENSURE, (self._keys.token(tag),), (token, TOKEN_MS))
-            for tag, token in zip(tags, made, strict=True)
+            (lua.ENSURE, (self._keys.token(tag),), (secrets.token_bytes(8), TOKEN_MS))
+            for tag in tags
         ]
         tokens = _checked(await run(self._transport, *ensuring))
         return {tag: (token[:8], _clock(token)) for tag, token in zip(tags, tokens, strict=True)}

@@ -381,3 +381,19 @@ async def test_a_full_memory_denies_and_forgets() -> None:
             assert (lease.granted, lease.denied) == (False, True)
             assert await bench.store.forget(["k"]) == 1
             assert len(await bench.heard()) == 4
+
+
+async def test_an_invalidation_that_is_carried_out_twice_brings_no_token_back(
+    bench: Bench,
+) -> None:
+    """It was sent again because its answer was lost; what came in between stays invalid."""
+    await bench.store.invalidate_tags(["tag"])
+    (sent,) = (command for command in bench.sent if lua.RETAG.sha1 in command)
+    tokens = [(await bench.store.ensure(["tag"]))["tag"]]
+
+    await bench.store.invalidate_tags(["tag"])
+    tokens.append((await bench.store.ensure(["tag"]))["tag"])
+    await bench.redis(*sent)  # type: ignore[arg-type]  # its arguments are of these types
+    tokens.append((await bench.store.ensure(["tag"]))["tag"])
+
+    assert len(set(tokens)) == 3

@@ -115,6 +115,11 @@ def unmark(db: RedisDouble, keys: list[bytes], argv: list[bytes]) -> Any:
     return db.delete(keys[0])
 
 
+def _token(db: RedisDouble, seed: bytes) -> bytes:
+    total = zip(seed, db.microseconds.to_bytes(8, "big"), strict=True)
+    return bytes((each + digit) % 256 for each, digit in total)
+
+
 def ensure(db: RedisDouble, keys: list[bytes], argv: list[bytes]) -> Any:
     """See `lua.ENSURE`."""
     token = db.get(keys[0])
@@ -122,8 +127,9 @@ def ensure(db: RedisDouble, keys: list[bytes], argv: list[bytes]) -> Any:
         if db.left(keys[0]) < int(argv[1]) / 2:
             db.keep(keys[0], int(argv[1]))
         return token
-    db.put(keys[0], argv[0], int(argv[1]))
-    return argv[0]
+    token = _token(db, argv[0]) + b"0" * 16
+    db.put(keys[0], token, int(argv[1]))
+    return token
 
 
 def _tick(db: RedisDouble, key: bytes) -> int:
@@ -148,7 +154,7 @@ def retag(db: RedisDouble, keys: list[bytes], argv: list[bytes]) -> Any:
     clock = argv[2] or b"%016x" % _tick(db, keys[0])
     if len(former) == 24 and former[8:] > clock:
         clock = former[8:]
-    db.put(keys[1], argv[0] + clock, int(argv[1]))
+    db.put(keys[1], _token(db, argv[0]) + clock, int(argv[1]))
     return 1
 
 

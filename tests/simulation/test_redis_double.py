@@ -72,7 +72,7 @@ def any_command(chance: random.Random) -> Command:
             call(lua.FORGET, chance.choice((0, 40_000))),
             call(lua.MARK, chance.choice(("a", "b")), 30_000),
             call(lua.UNMARK, chance.choice(("a", "b"))),
-            call(lua.ENSURE, b"12345678" + b"0" * 16, 50_000, keys=(key,)),
+            call(lua.ENSURE, b"12345678", 50_000, keys=(key,)),
             call(lua.RETAG, b"abcdefgh", 50_000, f"{version:016x}", keys=(other, key)),
             call(lua.EXPIRE),
             call(lua.TOUCH, px),
@@ -87,6 +87,8 @@ def same(real: object, double: object) -> bool:
     """Tell whether two replies are alike."""
     if isinstance(real, ResponseError) and isinstance(double, ResponseError):
         return True
+    if isinstance(real, bytes) and isinstance(double, bytes) and len(real) == 24:
+        return len(double) == 24 and real[8:] == double[8:]  # the rest is made of the time
     if isinstance(real, int) and isinstance(double, int) and abs(real) > SLACK:
         return abs(real - double) <= SLACK
     return real == double
