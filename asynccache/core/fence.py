@@ -19,12 +19,13 @@ class Fence:
         epoch: That of the process when the operation began; see `asynccache.core.tags`.
     """
 
-    __slots__ = ("_poisoned", "epoch", "keys")
+    __slots__ = ("_outdone", "_poisoned", "epoch", "keys")
 
     def __init__(self, keys: tuple[str, ...], epoch: int = 0) -> None:
         self.keys = keys
         self.epoch = epoch
         self._poisoned: set[str] = set()
+        self._outdone: set[str] = set()
 
     def intact(self, key: str) -> bool:
         """Tell whether a value for the key may still be stored."""
@@ -33,6 +34,15 @@ class Fence:
     def poison(self, key: str) -> None:
         """Forbid storing a value for the key."""
         self._poisoned.add(key)
+
+    def outdo(self, key: str) -> None:
+        """Forbid it because a newer one may have been given out already."""
+        self._poisoned.add(key)
+        self._outdone.add(key)
+
+    def is_outdone(self, key: str) -> bool:
+        """Tell whether that was done."""
+        return key in self._outdone
 
 
 class Fences:
@@ -70,6 +80,12 @@ class Fences:
             for fence in self._open.get(key, ()):
                 if fence is not spare:
                     fence.poison(key)
+
+    def outdo(self, key: str, *, spare: Fence) -> None:
+        """Outdo the fences over a key, but for that of the operation that had the newer value."""
+        for fence in self._open.get(key, ()):
+            if fence is not spare:
+                fence.outdo(key)
 
     def poison_matching(self, matches: Callable[[str], bool]) -> None:
         """Poison the fences over every key for which a predicate holds."""

@@ -305,7 +305,7 @@ class FirstLevel:
         policy: Policy,
         asof: float,
         since: float,
-    ) -> None:
+    ) -> bool:
         """Keep a value; the caller has looked at its fence.
 
         Args:
@@ -315,9 +315,12 @@ class FirstLevel:
             policy: Says how long L1 may keep it.
             asof: An instant at which it was certainly current: before it was read or loaded.
             since: The instant from which its lifetime counts.
+
+        Returns:
+            False if one of its tags was invalidated meanwhile.
         """
         if held.extra is not None and self.generations.newest(held.extra.tags) > held.epoch:
-            return
+            return False
         encoded = held.payload is not None
         entry = new_entry(
             key,
@@ -340,6 +343,7 @@ class FirstLevel:
             # one that it replaces is not.
             self.engine.delete(key)
             logger.exception("%r is not kept in L1: its weigher failed", key)
+        return True
 
     def eager_at(self, held: Held, *, left: Lifetime, policy: Policy, since: float) -> float:
         """Return the instant from which on a value is to be refreshed; see `install`."""
@@ -362,6 +366,22 @@ class FirstLevel:
         if self.on_forget is not None:
             self.on_forget(keys)
 
+    def outdo(self, key: str, *, by: Fence) -> None:
+        """Drop what may be older than a value that was given out and is not kept (G10).
+
+        Args:
+            key: The key.
+            by: The fence of the operation that had the value.
+        """
+        if self._is_alone:
+            return  # what is here was written here, and is nowhere else
+        if by.is_outdone(key):
+            return  # else of loads that overlap each would outdo the next, and none would be kept
+        self.engine.delete(key)
+        self.loads.detach(key)
+        self.reads.detach(key)
+        self.fences.outdo(key, spare=by)
+
     def forget_matching(self, matches: Callable[[str], bool]) -> int:
         """Drop the keys for which a predicate holds, likewise; return how many were held."""
         self.loads.detach_matching(matches)
@@ -380,11 +400,12 @@ class FirstLevel:
     def is_overtaken(self, held: Held, asked_at: int) -> bool:
         """Tell whether a value may not be given to a caller who asked at an epoch.
 
-        One of its tags was invalidated after its load had begun and before the caller came.
+        One of its tags was invalidated after its load had begun and before the caller came; or
+        after that, which may hide that it was so before as well.
         """
-        if held.extra is None:
+        if held.extra is None or held.epoch >= asked_at:
             return False
-        return held.epoch < self.generations.newest(held.extra.tags) <= asked_at
+        return held.epoch < self.generations.newest(held.extra.tags)
 
     def forget_all(self) -> int:
         """Drop everything, likewise; return how many keys were held."""

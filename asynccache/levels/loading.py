@@ -381,6 +381,8 @@ class LoadRun:
             if key not in refused and key not in self._unkept and context.is_kept:
                 value.load_time = since - asof
                 self._install(key, value, lifetimes[key], asof=asof, since=since)
+            else:
+                self._levels.first.outdo(key, by=self._fence)
             self._settle(key, value)
 
     async def _items(
@@ -478,10 +480,11 @@ class LoadRun:
         return True
 
     def _install(self, key: str, held: Held, left: Lifetime, *, asof: float, since: float) -> None:
-        if self._fence.intact(key):
-            self._levels.first.install(
-                key, held, left=left, policy=self._policy, asof=asof, since=since
-            )
+        first = self._levels.first
+        if not self._fence.intact(key) or not first.install(
+            key, held, left=left, policy=self._policy, asof=asof, since=since
+        ):
+            first.outdo(key, by=self._fence)
 
 
 class _SecondLevelLost(Exception):
