@@ -22,6 +22,7 @@ from tests.support.caches import (
     runtime_of,
     store_of,
 )
+from tests.support.fault_proxy import FaultProxy
 from tests.support.mutants import against
 from tests.support.redis_server import RedisServer
 from tests.support.waiting import until
@@ -289,3 +290,28 @@ async def test_negative_ttl_and_context_reach_redis(caches: Caches, redis_url: s
     assert await here.get("none") is MISSING
     (left,) = await store_of(here)._transport.call(("EXISTS", KEYS.lease("unkept")))
     assert left == 0
+
+
+async def test_an_invalidation_that_redis_hears_of_during_a_read_holds_for_the_read(
+    caches: Caches, redis_server: RedisServer
+) -> None:
+    """The read has asked for the tag's token before it was replaced, and for the value after."""
+    async with FaultProxy(redis_server.port) as proxy:
+        cache = await caches.start(proxy.url)
+        source, store = Source("old"), store_of(cache)
+        assert await cache.get_or_load(KEY, source.load, tags=["tag"]) == "old"
+        await proxy.cut()
+        source.value = "new"
+        assert not (await cache.invalidate_tags("tag")).acknowledged
+        replaying, reading = store.hold("invalidate_tags", "before"), store.hold("read", "before")
+        await proxy.restore()
+        await until(lambda: cache.statistics().breaker == "closed")
+        await replaying.reached.wait()
+
+        read = asyncio.create_task(cache.get_or_load(KEY, source.load, tags=["tag"]))
+        await reading.reached.wait()  # it has the token
+        replaying.release()
+        await until(lambda: cache.statistics().journal == 0)
+        reading.release()
+
+        assert await read == "new"

@@ -11,8 +11,9 @@ import pytest
 from asynccache import MISSING, EncodeError, ManualClock, MsgpackCodec, Policy
 from asynccache.core.policy import Lifetime
 from asynccache.errors import DecodeError
-from asynccache.levels.first import FirstLevel
+from asynccache.levels.first import FirstLevel, Held
 from asynccache.memory.engine import MemoryEngine
+from asynccache.memory.entry import Extra
 from asynccache.tasks import OwnedTasks
 
 MAX_STALENESS = 2.0
@@ -230,3 +231,40 @@ async def test_a_load_that_began_too_long_ago_is_not_joined(level: Level) -> Non
     await asyncio.sleep(0)
     release.set()
     assert await waiting == "value"
+
+
+def tagged(level: Level, epoch: int) -> Held:
+    """Return a value with a tag, whose load began at an epoch."""
+    held = level.first.hold("value", Policy())
+    held.extra, held.epoch = Extra(("tag",)), epoch
+    return held
+
+
+def test_a_later_invalidation_hides_none_that_came_before_the_caller(level: Level) -> None:
+    """Only the last one of a tag is known; who asked after the load began may not be given it."""
+    first = level.first
+    held = tagged(level, first.engine.epoch)
+    asked_before = first.engine.epoch
+    assert not first.is_overtaken(held, asked_before)
+    first.forget_tags(["tag"])
+    asked_between = first.engine.epoch
+    first.forget_tags(["tag"])
+
+    assert first.is_overtaken(held, asked_between)
+    assert not first.is_overtaken(held, asked_before)  # both were concurrent
+    assert not first.is_overtaken(tagged(level, first.engine.epoch), first.engine.epoch)
+
+
+def test_what_was_given_out_and_not_kept_leaves_nothing_older(level: Level) -> None:
+    """What is here may be older than that, and what is on its way too; once, not for ever."""
+    first = level.first
+    level.keep("key", "older")
+    with first.fences.over("key") as kept, first.fences.over("key") as other:
+        first.outdo("key", by=kept)
+        assert first.current("key") is None
+        assert kept.intact("key")
+        assert not other.intact("key")
+
+        level.keep("key", "newer")
+        first.outdo("key", by=other)
+        assert first.current("key") is not None
