@@ -115,7 +115,8 @@ class LoadRun:
             usable = [key for key in self._keys if not second.journal.holds(key)]
             try:
                 self._tokens = await _asked(self._levels.learn(self._tags))
-                await self._look(usable)
+                if not self._levels.expectation.is_miss:
+                    await self._look(usable)
                 await self._load_in_turn([key for key in usable if key in self._open], second)
             except _SecondLevelLost as lost:
                 logger.debug("loading without Redis: %s", lost)
@@ -216,6 +217,7 @@ class LoadRun:
         found = await _asked(self._levels.read(keys, self._tokens))
         for key, (raw, reading) in zip(keys, found, strict=True):
             self._looked_at[key] = raw.value
+            self._levels.expectation.note(missed=raw.value is None)
             self._accept(key, reading, asof)
 
     async def _accept_raw(self, key: str, raw: Raw, asof: float) -> None:
@@ -288,8 +290,11 @@ class LoadRun:
             raise
         for key, lease in zip(keys, leases, strict=True):
             value = lease.raw.value
+            if key not in self._looked_at:
+                self._levels.expectation.note(missed=value is None)
             if isinstance(value, bytes) and value != self._looked_at.get(key):
                 await self._accept_raw(key, lease.raw, asof)
+            self._looked_at[key] = value
         self._note(keys, leases)
         granted = {key for key, lease in zip(keys, leases, strict=True) if lease.granted}
         # Under an intent everybody loads for himself, and keeps nothing.
@@ -299,7 +304,8 @@ class LoadRun:
             if lease.denied or (lease.is_written and key in self._open)
         }
         in_vain = (granted - self._open) | (granted & denied)
-        await second.leases.release(in_vain, self._token)
+        if in_vain:
+            second.leases.release_soon(in_vain, self._token)
         granted -= denied
         return frozenset(granted & self._open), frozenset(denied & self._open)
 

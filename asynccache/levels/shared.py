@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from asynccache.clock import Clock
 from asynccache.codecs.base import Codec
+from asynccache.core.expectation import Expectation
 from asynccache.core.freshness import Fresh, Miss, Reading, Stale, Unsure, interpret
 from asynccache.core.keys import KeySpace
 from asynccache.core.policy import Lifetime
@@ -80,6 +81,7 @@ class Levels:
     bulkhead: Bulkhead
     negatives: Negatives
     events: Events
+    expectation: Expectation = field(default_factory=Expectation)
 
     async def learn(self, tags: Iterable[str]) -> dict[str, bytes]:
         """Return the tokens of some tags and of the namespace: a round trip, unless all are known.

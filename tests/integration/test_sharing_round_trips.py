@@ -7,7 +7,8 @@ import asyncio
 import pytest
 
 from asynccache.redis.wire import DirectWire
-from tests.support.caches import Caches
+from tests.support.caches import Caches, link_of, store_of
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.integration
 
@@ -60,3 +61,40 @@ async def test_a_read_alone_takes_one_round_trip(
 
     assert await asking.get("k") == "v"
     assert len(written) == 1
+
+
+async def test_a_miss_among_misses_takes_two_round_trips(
+    caches: Caches, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The lease with the look, and the fill; among hits it looks first, which is one more.
+
+    A hit that was not expected takes one as well, and gives the lease back while nobody waits.
+    """
+    filling, asking = [await caches.start(redis_url, max_staleness=60) for _ in range(2)]
+    await filling.set("k", "v")
+    written: list[bytes] = []
+    write = DirectWire.write
+
+    def noting(wire: DirectWire, data: bytes) -> None:
+        written.append(data)
+        write(wire, data)
+
+    async def trips(key: str) -> int:
+        written.clear()
+        assert await asking.get_or_load(key, load) == "v"
+        return len(written)
+
+    async def load() -> str:
+        return "v"
+
+    monkeypatch.setattr(DirectWire, "write", noting)
+    await trips("the first one asks for the namespace's token")
+    assert await trips("among hits") == 3
+    for number in range(20):
+        await trips(f"miss {number}")
+
+    assert await trips("among misses") == 2
+    assert await trips("k") == 1
+    lease = store_of(asking)._keys.lease("k")
+    await until(lambda: len(written) == 2)  # given back
+    assert await link_of(asking).call(("EXISTS", lease)) == [0]
