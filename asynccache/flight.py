@@ -147,7 +147,7 @@ class Flight(Generic[T]):
         self.work = work
         self.done = False
         self._on_abandoned = on_abandoned
-        self._waiters: set[asyncio.Future[T]] = set()
+        self._waiters: dict[asyncio.Future[T], None] = {}  # who came first is woken first
         # Written once, before ``done`` is set; read only after it. With eager tasks a load may be
         # over before its first caller waits.
         self._value: T
@@ -186,7 +186,7 @@ class Flight(Generic[T]):
         waiter: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         if self.done:
             self._settle(waiter, self._error and copy_of(self._error))
-        self._waiters.add(waiter)
+        self._waiters[waiter] = None
         return waiter
 
     def leave(self, waiter: asyncio.Future[T]) -> None:
@@ -194,7 +194,7 @@ class Flight(Generic[T]):
         blocked = _current.get()
         if blocked is not None:
             blocked.unblock(self.loading)
-        self._waiters.discard(waiter)
+        self._waiters.pop(waiter, None)
         if not self._waiters:
             self._error = None  # its traceback holds its frames, and they hold this flight
             self._on_abandoned()

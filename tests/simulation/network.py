@@ -37,7 +37,7 @@ class Network:
         self.chance = chance
         self.trouble: Trouble = "none"
         self.slowest = 0.01
-        self._connections: set[Connection | Subscription] = set()
+        self._connections: dict[Connection | Subscription, None] = {}  # in their order
 
     def hop(self) -> float:
         """Return how long something is under way."""
@@ -50,7 +50,7 @@ class Network:
             on_lost: Is told when it is reset.
         """
         connection = Connection(self, on_lost)
-        self._connections.add(connection)
+        self._connections[connection] = None
         return connection
 
     async def subscribe(self) -> Subscription:
@@ -63,7 +63,7 @@ class Network:
         if self.trouble != "none":
             raise ConnectionRefusedError
         subscription = Subscription(self)
-        self._connections.add(subscription)
+        self._connections[subscription] = None
         return subscription
 
     def reset(self) -> None:
@@ -89,7 +89,7 @@ class Network:
 
     def forget(self, connection: Connection | Subscription) -> None:
         """Take note that a connection has ended."""
-        self._connections.discard(connection)
+        self._connections.pop(connection, None)
 
 
 class _Way:

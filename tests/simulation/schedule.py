@@ -6,6 +6,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable, Coroutine, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
 from unittest import mock
@@ -89,10 +90,20 @@ def run_schedule(seed: int, broken: Broken = NOTHING) -> Outcome:
     logging.disable(logging.CRITICAL)
     random.seed(seed)  # the library's own
     try:
-        with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        with _seeded(random.Random(seed)), asyncio.Runner(loop_factory=VirtualLoop) as runner:
             return runner.run(_Schedule(seed, broken).run())
     finally:
         logging.disable(logging.NOTSET)
+
+
+def _seeded(secret: random.Random) -> AbstractContextManager[object]:
+    """Let nothing be secret: tokens, and where a sequence of messages begins."""
+    return mock.patch.multiple(
+        "secrets",
+        token_bytes=secret.randbytes,
+        token_hex=lambda size: secret.randbytes(size).hex(),
+        randbelow=secret.randrange,
+    )
 
 
 class _Schedule:
