@@ -12,7 +12,7 @@ import signal
 
 import pytest
 
-from asynccache import MISSING, Cache, CacheClosed
+from asynccache import MISSING, Cache, CacheClosed, Policy
 from asynccache.core.messages import Message
 from asynccache.levels.journal import Journal
 from asynccache.runtime import Runtime
@@ -177,6 +177,34 @@ async def test_race_20_unreachable_writer(
 
         assert (await reading.get_or_load(KEY, source.load) == "new") is holds
         assert await writing.get_or_load(KEY, source.load) == ("new" if holds else "old")
+
+
+@pytest.mark.parametrize("how", ["killed", "closed"])
+async def test_race_21_killed_with_a_journal(
+    caches: Caches, redis_server: RedisServer, redis_url: str, how: str
+) -> None:
+    """What a process could not say dies with it: the documented limit, and what ends it.
+
+    The old value then lives for the rest of its ttl and no longer. A process that ends in order
+    says it; one that announces its change before the commit needs not (race 17).
+    """
+    policy = Policy(ttl=5)
+    reading = await caches.start(redis_url, policy=policy)
+    source = Source("old")
+    async with FaultProxy(redis_server.port) as proxy, Worker(proxy.url) as writing:
+        born = asyncio.get_running_loop().time()
+        assert await reading.get_or_load(KEY, source.load) == "old"
+        await proxy.cut()
+        source.value = "new"
+        assert not await writing.ask("delete", key=KEY)
+        if how == "killed":
+            writing.signal(signal.SIGKILL)
+        await proxy.restore()
+    served = await reading.get_or_load(KEY, source.load)
+    assert served == ("old" if how == "killed" else "new")
+
+    await asyncio.sleep(born + 5.1 - asyncio.get_running_loop().time())
+    assert await reading.get_or_load(KEY, source.load) == "new"
 
 
 class NeverBypasses(Journal):
