@@ -386,7 +386,8 @@ class LoadRun:
         for key, value in held.items():
             if key not in refused and key not in self._unkept and context.is_kept:
                 value.load_time = since - asof
-                self._install(key, value, lifetimes[key], asof=asof, since=since)
+                by = self._fence if key in items else None
+                self._install(key, value, lifetimes[key], asof=asof, since=since, written_by=by)
             else:
                 self._levels.first.outdo(key, by=self._fence)
             self._settle(key, value)
@@ -443,6 +444,7 @@ class LoadRun:
         """Store records in L2; return the keys whose lease was lost to something newer."""
         if second is None or not items:
             return set()
+        self._levels.first.expect(items, self._fence)
         try:
             stored = await second.store.fill(items, self._token, announce=announce)
         except Unavailable as error:
@@ -485,10 +487,20 @@ class LoadRun:
         self._levels.counters.stale_served += len(stale)
         return True
 
-    def _install(self, key: str, held: Held, left: Lifetime, *, asof: float, since: float) -> None:
+    def _install(
+        self,
+        key: str,
+        held: Held,
+        left: Lifetime,
+        *,
+        asof: float,
+        since: float,
+        written_by: Fence | None = None,
+    ) -> None:
         first = self._levels.first
+        times = {"asof": asof, "since": since}
         if not self._fence.intact(key) or not first.install(
-            key, held, left=left, policy=self._policy, asof=asof, since=since
+            key, held, left=left, policy=self._policy, written_by=written_by, **times
         ):
             first.outdo(key, by=self._fence)
 
