@@ -237,7 +237,8 @@ def publish(db: RedisDouble, keys: list[bytes], argv: list[bytes]) -> Any:
 
 def nudge(db: RedisDouble, keys: list[bytes], argv: list[bytes]) -> Any:
     """See `lua.NUDGE`."""
-    return 1
+    db.put(keys[0], b"")
+    return db.delete(keys[0])
 
 
 SCRIPTS: Final = {
