@@ -150,7 +150,7 @@ class Runtime:
             clock=configuration.clock,
             max_staleness=configuration.max_staleness,
             random=configuration.random,
-            tracking=self._track(store) if redis.tracking else None,
+            tracking=self._track(link, store) if redis.tracking else None,
         )
         journal = Journal()
         return SecondLevel(
@@ -165,10 +165,13 @@ class Runtime:
             events=self._events,
         )
 
-    def _track(self, store: RedisStore) -> Tracking:
+    def _track(self, link: AnyLink, store: RedisStore) -> Tracking:
         keys, clock = self._configuration.keys, self._configuration.clock
         self._pushes = Pushes(self.first, store, keys, clock, self._tasks)
-        self._tracking = Tracking(keys.records, keys.probe, store.nudge, self._pushes)
+        self._tracking = Tracking(
+            *(keys.records, keys.probe, store.nudge, self._pushes),
+            stamp=partial(link.stamp, keys.sequence),
+        )
         return self._tracking
 
     def _redis_turned(self, address: str, reason: str | None) -> None:

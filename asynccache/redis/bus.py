@@ -236,6 +236,8 @@ class Bus:
             # of the same cycle: it is the next PONG that proves it.
             await self._ping(connection, pump)
             await self._alive(pump, self._tracking.settled())
+            if self._tracking.is_elsewhere:
+                raise _Broken("another server is asked than the one that pushes")
         self._listener.proof(instant)
 
     async def _ping(self, connection: AbstractConnection, pump: asyncio.Task[None]) -> None:

@@ -16,7 +16,10 @@ from typing import Final, Literal, Protocol
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import ResponseError
 
+from asynccache.core.record import NO_TOKEN
 from asynccache.redis.connections import send
+from asynccache.redis.incarnation import QUESTIONS, life_of
+from asynccache.redis.transport import Command
 
 logger = logging.getLogger("asynccache")
 
@@ -47,6 +50,7 @@ class Tracking:
         probe: Returns the Redis key of a nonce, under the prefix, which is nobody's record.
         touch: Changes a key that is not there, and leaves it so.
         taker: Is told what was pushed.
+        stamp: Returns the incarnation of the server that is asked for records; None: not known yet.
 
     Attributes:
         state: "on": proved to be heard; "off": not proved yet; "refused": the server does without.
@@ -58,11 +62,14 @@ class Tracking:
         probe: Callable[[str], str],
         touch: Callable[[str], Awaitable[None]],
         taker: PushTaker,
+        stamp: Callable[[], bytes | None],
     ) -> None:
         self._prefix = prefix
         self._probe = probe
         self._touch = touch
         self._taker = taker
+        self._stamp = stamp
+        self._own_stamp = NO_TOKEN  # that of the server that pushes
         self._awaited = b""
         self._arrived = asyncio.Event()
         self._said: str | None = None
@@ -83,6 +90,7 @@ class Tracking:
             self.refuse("the connection ends when it is asked for")
             return False
         self._unanswered += 1
+        self._own_stamp = await _stamp_of(connection)
         try:
             number = await _ask(connection, "CLIENT", "ID")
             # Redirected: RESP2 has no other way. By prefix: the server remembers no reader.
@@ -95,6 +103,15 @@ class Tracking:
             return False
         self._unanswered = 0
         return True
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether another server pushes than the one that holds the records.
+
+        After a failover an old master may go on answering to who is connected to it.
+        """
+        asked = self._stamp()
+        return NO_TOKEN not in (asked, self._own_stamp) and asked not in (None, self._own_stamp)
 
     def end(self) -> None:
         """Take note that the connection has ended."""
@@ -145,6 +162,17 @@ class Tracking:
     async def settled(self) -> None:
         """See `PushTaker.settled`."""
         await self._taker.settled()
+
+
+async def _stamp_of(connection: AbstractConnection) -> bytes:
+    return life_of([await _told(connection, each) for each in QUESTIONS], 0, 0).stamp
+
+
+async def _told(connection: AbstractConnection, question: Command) -> object:
+    try:
+        return await _ask(connection, *map(str, question))
+    except ResponseError:
+        return None  # it does not tell who it is
 
 
 async def _ask(connection: AbstractConnection, *command: str | bytes) -> object:

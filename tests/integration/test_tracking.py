@@ -435,3 +435,22 @@ async def test_a_full_redis_can_be_tracked(caches: Caches, server: RedisServer, 
 
     assert cache.health().tracking == "on"
     assert link_of(cache).state == "closed"
+
+
+async def test_pushes_of_another_server_prove_nothing(caches: Caches) -> None:
+    """As those of a master that was replaced, and answers its listeners still."""
+    with RedisServer() as former, RedisServer() as replacement:
+        async with FaultProxy(former.port) as proxy:
+            cache = await caches.start(tracking(proxy.url), bus_url=former.url, max_staleness=BOUND)
+            # So that messages, which are counted, tell nothing.
+            number = former.command("GET", "cache:bus:sequence").split()[1].decode()
+            replacement.command("SET", "cache:bus:sequence", number)
+            before = cache.statistics().gaps
+
+            proxy._target_port = replacement.port
+            await proxy.reset()
+            await cache.get(KEY)
+            await until(lambda: cache.statistics().gaps > before)
+
+            with pytest.raises(AssertionError):
+                await until(lambda: cache.statistics().bus == "open", 2 * BOUND)

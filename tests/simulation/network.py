@@ -11,6 +11,8 @@ import random
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
+from redis.exceptions import ResponseError
+
 from asynccache.redis.tracking import INVALIDATIONS
 from asynccache.redis.transport import Command
 from tests.simulation.redis_double import RedisDouble
@@ -160,7 +162,7 @@ class Subscription:
         self._is_open = True
 
     async def send_command(self, name: str, *arguments: str | bytes, check_health: bool) -> None:
-        """Send CLIENT, SUBSCRIBE or PING."""
+        """Send INFO, CLIENT, SUBSCRIBE or PING."""
         assert not check_health
         if not self._is_open:
             raise ConnectionResetError
@@ -170,7 +172,9 @@ class Subscription:
     def _arrived(self, name: str, *arguments: bytes) -> None:
         if self._life != self._network.server.life or not self._is_open:
             return
-        if name == "CLIENT":
+        if name == "INFO":
+            self._reply(ResponseError("NOPERM"))
+        elif name == "CLIENT":
             self._asked(*arguments)
         elif arguments == (INVALIDATIONS,):
             self._reply([b"subscribe", INVALIDATIONS, 1])
