@@ -18,6 +18,7 @@ from asynccache.redis.dialing import DirectDialer
 from asynccache.redis.settings import RedisSettings
 from tests.support.caches import Caches, bus_of, bus_open, link_of, runtime_of, store_of
 from tests.support.fault_proxy import FaultProxy
+from tests.support.redis_sentinel import RedisSentinels
 from tests.support.redis_server import RedisServer, available_servers
 from tests.support.waiting import until
 
@@ -454,3 +455,26 @@ async def test_pushes_of_another_server_prove_nothing(caches: Caches) -> None:
 
             with pytest.raises(AssertionError):
                 await until(lambda: cache.statistics().bus == "open", 2 * BOUND)
+
+
+async def test_a_replaced_master_is_left(caches: Caches, own_sentinels: RedisSentinels) -> None:
+    """After a failover the one that pushes is the one that is asked."""
+    url = f"{own_sentinels.url}?tracking=true"
+    cache = await caches.start(url, load_scripts=False, max_staleness=BOUND)
+    assert cache.health().tracking == "on"
+    old = own_sentinels.master()
+    await asyncio.to_thread(own_sentinels.failover)
+    new = own_sentinels.master()
+    assert new is not old
+
+    async with asyncio.timeout(30):
+        while True:
+            await cache.set(KEY, "value")
+            await asyncio.sleep(0.1)
+            is_there = new.command("EXISTS", RECORD) == b":1\r\n"
+            if is_there and cache.peek(KEY) == "value" and cache.statistics().bus == "open":
+                break
+    assert cache.health().tracking == "on"
+
+    new.command("DEL", RECORD)
+    await until(lambda: cache.peek(KEY) is MISSING, BOUND + BUSY)
