@@ -22,7 +22,7 @@ from tests.support.waiting import until
 
 LISTENERS = (0, 10, 50)
 WAYS = ("messages", "and pushes")
-CALLERS = 50
+WARM = 50
 FILLS = 2_000
 ROUNDS = 7
 VALUE = "v" * 100
@@ -92,7 +92,7 @@ async def listening(port: int, way: str, count: int) -> AsyncIterator[Cache]:
         yield cache
 
 
-async def fill(cache: Cache, names: Sequence[str]) -> None:
+async def fill(cache: Cache, names: Sequence[str], callers: int) -> None:
     """Load some values that are nowhere, by several callers."""
 
     async def load() -> str:
@@ -102,19 +102,19 @@ async def fill(cache: Cache, names: Sequence[str]) -> None:
         for name in share:
             await cache.get_or_load(name, load)
 
-    await asyncio.gather(*(caller(names[start::CALLERS]) for start in range(CALLERS)))
+    await asyncio.gather(*(caller(names[start::callers]) for start in range(callers)))
 
 
-async def cost_per_fill(redis: Redis, port: int, way: str, listeners: int) -> Cost:
+async def cost_per_fill(redis: Redis, port: int, way: str, listeners: int, callers: int) -> Cost:
     """Measure once."""
     redis.flushall()
     async with listening(port, way, listeners) as cache:
-        await fill(cache, [f"warm:{n}" for n in range(CALLERS)])
+        await fill(cache, [f"warm:{n}" for n in range(WARM)], callers)
         before = usage(redis)
-        await fill(cache, [f"{n}" for n in range(FILLS)])
+        await fill(cache, [f"{n}" for n in range(FILLS)], callers)
         await asyncio.sleep(0.05)  # for what is looked into afterwards
         after = usage(redis)
-        assert cache.statistics().l1_entries == FILLS + CALLERS
+        assert cache.statistics().l1_entries == FILLS + WARM
     return Cost(*((b - a) / FILLS for a, b in zip(before, after, strict=True)))
 
 
@@ -157,14 +157,16 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=ROUNDS)
-    rounds = parser.parse_args().rounds
+    parser.add_argument("--callers", type=int, default=50, help="how many load at once")
+    options = parser.parse_args()
     costs: dict[tuple[str, int], list[Cost]] = {
         (way, count): [] for way in WAYS for count in LISTENERS
     }
     with RedisServer() as server, Redis.from_url(server.url) as redis, asyncio.Runner() as runner:
-        for _ in range(rounds):
+        for _ in range(options.rounds):
             for (way, count), found in costs.items():
-                found.append(runner.run(cost_per_fill(redis, server.port, way, count)))
+                run = cost_per_fill(redis, server.port, way, count, options.callers)
+                found.append(runner.run(run))
         hearing = runner.run(cost_of_hearing(redis, server.port))
     show(costs, hearing)
 
