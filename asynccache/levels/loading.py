@@ -59,6 +59,7 @@ class LoadRun:
         "_present",
         "_settling",
         "_stale",
+        "_stamps",
         "_tags",
         "_token",
         "_tokens",
@@ -86,6 +87,9 @@ class LoadRun:
         self._tokens: Mapping[str, bytes] = {}  # from before the load
         self._clock: int | None = None  # likewise
         self._stale: dict[str, tuple[Stale, float]] = {}  # and until when they may be used
+        # In which life of its server a key's lease was granted: a later one may have got the lease
+        # back with an old snapshot, and not the delete that took it away (race 15).
+        self._stamps: dict[str, bytes] = {}
         self._looked_at: dict[str, object] = {}
         self._unkept: set[str] = set()  # their source is about to be changed
         self._settling: dict[str, float] = {}  # their source may be old, for so many seconds
@@ -193,6 +197,7 @@ class LoadRun:
         try:
             token = self._token = secrets.token_bytes(16)
             leases = await second.store.acquire(self._keys, token, LEASE_MS, steal=True)
+            self._stamps = {key: second.store.stamp(key) for key in self._keys}
             self._tokens = await self._levels.learn(self._tags)
         except Unavailable:
             second.note(self._keys)
@@ -284,6 +289,7 @@ class LoadRun:
         try:
             self._token = self._token or secrets.token_bytes(16)
             leases = await _asked(second.store.acquire(keys, self._token, LEASE_MS))
+            self._stamps |= {key: second.store.stamp(key) for key in keys}
         except asyncio.CancelledError:
             # They may be granted all the same, and would keep others waiting for nobody.
             second.leases.release_soon(keys, self._token)
@@ -419,6 +425,7 @@ class LoadRun:
                 etag=extra.etag,
                 version=extra.version,
                 load_ms=round((since - asof) * 1000),
+                stamp=self._stamps.get(key),
             )
         return items
 
