@@ -237,6 +237,14 @@ def bench_redis(session: nox.Session) -> None:
 
 
 @nox.session
+def bench_tracking(session: nox.Session) -> None:
+    """Measure what it costs a server to push every change to every process."""
+    session.install(".")
+    install_server(session)
+    session.run("python", "-m", "tests.benchmarks.bench_tracking", *session.posargs)
+
+
+@nox.session
 def soak(session: nox.Session) -> None:
     """Look for what grows: over millions of operations, and over a thousand lost connections."""
     session.install(".[cli]")

@@ -338,7 +338,13 @@ class Cache(Writing):
         """Return whether both levels answer, and what is not well; it asks nobody."""
         if self._runtime is None or not self._started:
             return diagnose(
-                is_running=False, redis="none", bus="none", lag=None, journal=0, last_error=None
+                is_running=False,
+                redis="none",
+                bus="none",
+                tracking="none",
+                lag=None,
+                journal=0,
+                last_error=None,
             )
         return self._runtime.health()
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from asynccache.statistics import Tracked
+
 
 @dataclass(frozen=True, slots=True)
 class Health:
@@ -18,6 +20,8 @@ class Health:
             to Redis; "closed": the cache is not running.
         redis: Whether Redis is being asked; "none": there is none.
         bus: Whether L1 may answer on the strength of the bus; "none": there is none.
+        tracking: Whether Redis itself tells what changes: "on": it does; "off": it is not asked,
+            or has not done so yet; "refused": it does not; "none": there is no bus.
         lag: Seconds since the moment up to which all invalidations are known to be applied; None:
             nothing was proved since the last gap, or there is no bus.
         journal: Keys and tags whose invalidation has yet to reach Redis.
@@ -27,6 +31,7 @@ class Health:
     status: Literal["ok", "degraded", "closed"]
     redis: Literal["up", "down", "none"]
     bus: Literal["open", "closed", "none"]
+    tracking: Tracked
     lag: float | None
     journal: int
     reasons: tuple[str, ...]
@@ -42,6 +47,7 @@ def diagnose(
     is_running: bool,
     redis: Literal["up", "down", "none"],
     bus: Literal["open", "closed", "none"],
+    tracking: Tracked,
     lag: float | None,
     journal: int,
     last_error: str | None,
@@ -54,6 +60,8 @@ def diagnose(
         reasons.append(f"Redis is not asked: {last_error or 'it was given up'}")
     if bus == "closed":
         reasons.append("it is not proved that invalidations are heard: L1 does not answer")
+    if tracking == "refused":
+        reasons.append("Redis does not push what changes: L1 hears of changes by caches alone")
     if journal:
         reasons.append(f"Redis does not know of {journal} invalidations yet")
     status: Literal["ok", "degraded", "closed"] = "degraded" if reasons else "ok"
@@ -61,6 +69,7 @@ def diagnose(
         status=status if is_running else "closed",
         redis=redis,
         bus=bus,
+        tracking=tracking,
         lag=lag,
         journal=journal,
         reasons=tuple(reasons),

@@ -29,6 +29,7 @@ from asynccache.levels.journal import Journal
 from asynccache.levels.leases import Leases
 from asynccache.levels.local_writer import OneLevelWriter
 from asynccache.levels.negatives import Negatives
+from asynccache.levels.pushes import Pushes
 from asynccache.levels.reader import Reader
 from asynccache.levels.replay import Replay
 from asynccache.levels.shared import Levels, SecondLevel
@@ -41,7 +42,8 @@ from asynccache.redis.bus import Bus
 from asynccache.redis.linking import AnyLink, make_link
 from asynccache.redis.settings import RedisSettings
 from asynccache.redis.store import RedisStore
-from asynccache.statistics import Counters, Statistics
+from asynccache.redis.tracking import Tracking
+from asynccache.statistics import Counters, Statistics, Tracked
 from asynccache.tasks import OwnedTasks
 
 logger = logging.getLogger("asynccache")
@@ -92,6 +94,8 @@ class Runtime:
         self._link: AnyLink | None = None
         self._store: RedisStore | None = None
         self._bus: Bus | None = None
+        self._pushes: Pushes | None = None
+        self._tracking: Tracking | None = None
         self._bus_task: asyncio.Task[None] | None = None
         redis = configuration.redis
         self.first = FirstLevel(
@@ -146,6 +150,7 @@ class Runtime:
             clock=configuration.clock,
             max_staleness=configuration.max_staleness,
             random=configuration.random,
+            tracking=self._track(link, store) if redis.tracking else None,
         )
         journal = Journal()
         return SecondLevel(
@@ -159,6 +164,15 @@ class Runtime:
             ),
             events=self._events,
         )
+
+    def _track(self, link: AnyLink, store: RedisStore) -> Tracking:
+        keys, clock = self._configuration.keys, self._configuration.clock
+        self._pushes = Pushes(self.first, store, keys, clock, self._tasks)
+        self._tracking = Tracking(
+            *(keys.records, keys.probe, store.nudge, self._pushes),
+            stamp=partial(link.stamp, keys.sequence),
+        )
+        return self._tracking
 
     def _redis_turned(self, address: str, reason: str | None) -> None:
         self._events.emit(RedisBack(address) if reason is None else RedisLost(address, reason))
@@ -284,6 +298,9 @@ class Runtime:
         """See `asynccache.redis.bus.Listener`."""
         was_heard = self._is_heard()
         self.first.prove(instant)
+        if self._pushes is not None:
+            # Whatever takes longer than this to be carried out has been given up.
+            self._pushes.proved(instant - self._configuration.max_staleness)
         if not was_heard:
             self._events.emit(BusOpened())
 
@@ -314,6 +331,11 @@ class Runtime:
             return "none"
         return "open" if self._is_heard() else "closed"
 
+    def _tracked(self) -> Tracked:
+        if self._tracking is None:
+            return "none" if self._bus is None else "off"
+        return self._tracking.state
+
     def _lag(self) -> float | None:
         proven_until = self.first.proven_until
         if self._bus is None or not proven_until:
@@ -328,6 +350,7 @@ class Runtime:
             is_running=not self._closed,
             redis="none" if link is None else "down" if link.state == "open" else "up",
             bus=self._bus_state(),
+            tracking=self._tracked(),
             lag=self._lag(),
             journal=0 if second is None else len(second.journal),
             last_error=getattr(link, "last_error", None),
@@ -361,6 +384,7 @@ class Runtime:
             fills_refused=counters.fills_refused,
             invalidations_sent=0 if self._store is None else self._store.announced,
             invalidations_received=counters.invalidations_received,
+            pushes_received=0 if self._pushes is None else self._pushes.received,
             gaps=counters.gaps,
             unavailable=0 if self._link is None else self._link.unavailable,
             evictions=memory.evictions,
@@ -373,6 +397,7 @@ class Runtime:
             bus_lag=self._lag(),
             breaker="none" if self._link is None else self._link.state,
             bus=self._bus_state(),
+            tracking=self._tracked(),
         )
 
 

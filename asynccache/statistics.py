@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeAlias
+
+Tracked: TypeAlias = Literal["on", "off", "refused", "none"]
 
 
 class Counters:
@@ -55,6 +57,7 @@ class Statistics:
         fills_refused: Loaded values that were not stored because something newer had happened.
         invalidations_sent: Messages sent to the other processes.
         invalidations_received: Messages received from them.
+        pushes_received: Changed keys that Redis itself has told of, our own among them.
         gaps: How often messages may have been lost, so that L1 was emptied.
         unavailable: Redis operations that failed or were not tried because Redis was down.
         evictions: Entries that left L1 to keep its bound.
@@ -69,6 +72,8 @@ class Statistics:
             None: nothing was proved since the last gap, or there is no bus.
         breaker: Whether Redis is being asked; "none" without Redis.
         bus: Whether L1 may answer on the strength of the bus; "none" without Redis.
+        tracking: Whether Redis itself tells what changes: "on": it does; "off": it is not asked,
+            or has not done so yet; "refused": it does not; "none": there is no bus.
     """
 
     l1_hits: int
@@ -83,6 +88,7 @@ class Statistics:
     fills_refused: int
     invalidations_sent: int
     invalidations_received: int
+    pushes_received: int
     gaps: int
     unavailable: int
     evictions: int
@@ -95,6 +101,7 @@ class Statistics:
     bus_lag: float | None
     breaker: Literal["closed", "open", "none"]
     bus: Literal["open", "closed", "none"]
+    tracking: Tracked
 
     @property
     def requests(self) -> int:

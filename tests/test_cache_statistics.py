@@ -117,7 +117,7 @@ async def test_each_figure(clock: ManualClock, steps: Steps, moved: dict[str, in
         await turns()
         after = asdict(cache.statistics())
 
-    names = ("breaker", "bus", "bus_lag")
+    names = ("breaker", "bus", "bus_lag", "tracking")
     difference = {name: after[name] - before[name] for name in after if name not in names}
     assert {name: change for name, change in difference.items() if change} == moved
     assert (after["breaker"], after["bus"]) == ("none", "none")

@@ -13,9 +13,9 @@ from asynccache.statistics import Counters, Statistics
 
 def statistics(**counts: int) -> Statistics:
     """Return a snapshot in which everything else is zero."""
-    names = {field.name for field in fields(Statistics)} - {"breaker", "bus"}
+    names = {field.name for field in fields(Statistics)} - {"breaker", "bus", "tracking"}
     figures: dict[str, Any] = dict.fromkeys(names, 0) | counts
-    return Statistics(breaker="none", bus="none", **figures)
+    return Statistics(breaker="none", bus="none", tracking="none", **figures)
 
 
 @pytest.mark.parametrize(

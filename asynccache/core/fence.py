@@ -74,6 +74,10 @@ class Fences:
                 if not fences:
                     del self._open[key]
 
+    def is_open(self, fence: Fence, key: str) -> bool:
+        """Tell whether the operation of a fence over a key is still under way."""
+        return fence in self._open.get(key, ())
+
     def poison(self, keys: Iterable[str], *, spare: Fence | None = None) -> None:
         """Poison the fences over some keys, but for the one of the operation that invalidates."""
         for key in keys:

@@ -106,6 +106,10 @@ class KeySpace:
         """Return the Redis key that is there while a user key's source settles; same slot."""
         return f"{self.settlings}{{{_tag(key)}}}"
 
+    def probe(self, nonce: str) -> str:
+        """Return a Redis key among those of the records that is no record's."""
+        return f"{self.records}probe:{nonce}"
+
     def token(self, tag: str) -> str:
         """Return the Redis key of a tag's token; of the namespace's for the empty tag."""
         return f"{self.tags}{{{_tag(tag)}}}" if tag else self.era

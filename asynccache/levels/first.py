@@ -8,19 +8,21 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
 from asynccache.clock import Clock
 from asynccache.codecs.base import Codec
 from asynccache.codecs.immutable import is_immutable
 from asynccache.core.eager import eager_at
+from asynccache.core.echoes import Echoes, Written
 from asynccache.core.fence import Fence, Fences
 from asynccache.core.freshness import Found
 from asynccache.core.policy import Lifetime, Policy
 from asynccache.core.tags import Generations
 from asynccache.errors import DecodeError, EncodeError
 from asynccache.flights import FlightTable
+from asynccache.levels.store import Item
 from asynccache.levels.tokens import Tokens
 from asynccache.memory.entry import FOREVER, Entry, Extra, new_entry
 from asynccache.memory.sharded import Engine
@@ -103,6 +105,7 @@ class FirstLevel:
         reads: The flights of reads that do not load.
         proven_until: Until then every entry may be served: the bus has proved that all
             invalidations older than that less ``max_staleness`` were applied.
+        echoes: What was written lately, to be told from what others change; None: nobody tells.
         on_forget: Is told which keys were forgotten one by one; None: nobody.
         unproven_served: How often a value was served beyond its proof, because Redis was down.
     """
@@ -116,6 +119,7 @@ class FirstLevel:
         "_max_staleness",
         "_outage_staleness",
         "_random",
+        "echoes",
         "engine",
         "fences",
         "generations",
@@ -156,6 +160,7 @@ class FirstLevel:
         self._lenient_until = 0.0  # while Redis is down
         self.unproven_served = 0
         self.on_forget: Callable[[Sequence[str]], None] | None = None
+        self.echoes: Echoes | None = None
 
     def get(self, key: str) -> Any | Missing:
         """Return the value of a key that may be served now, or MISSING."""
@@ -305,6 +310,7 @@ class FirstLevel:
         policy: Policy,
         asof: float,
         since: float,
+        written_by: Fence | None = None,
     ) -> bool:
         """Keep a value; the caller has looked at its fence.
 
@@ -315,6 +321,8 @@ class FirstLevel:
             policy: Says how long L1 may keep it.
             asof: An instant at which it was certainly current: before it was read or loaded.
             since: The instant from which its lifetime counts.
+            written_by: The fence of the operation that has stored it in Redis as well; None: it
+                was read there, or is not there.
 
         Returns:
             False if one of its tags was invalidated meanwhile.
@@ -343,7 +351,21 @@ class FirstLevel:
             # one that it replaces is not.
             self.engine.delete(key)
             logger.exception("%r is not kept in L1: its weigher failed", key)
+        if self.echoes is not None:
+            self.echoes.installed(key, written_by)
         return True
+
+    def expect(self, items: Mapping[str, Item], fence: Fence) -> None:
+        """Take note of what is about to be stored in Redis, which may tell us of it.
+
+        Args:
+            items: The records.
+            fence: That of the operation that stores them, and may `install` their values.
+        """
+        if self.echoes is not None:
+            now = self._clock.monotonic()
+            for key, item in items.items():
+                self.echoes.expect(Written(key, item.record, item.px, now, fence))
 
     def eager_at(self, held: Held, *, left: Lifetime, policy: Policy, since: float) -> float:
         """Return the instant from which on a value is to be refreshed; see `install`."""

@@ -59,6 +59,7 @@ class LoadRun:
         "_present",
         "_settling",
         "_stale",
+        "_stamps",
         "_tags",
         "_token",
         "_tokens",
@@ -86,6 +87,9 @@ class LoadRun:
         self._tokens: Mapping[str, bytes] = {}  # from before the load
         self._clock: int | None = None  # likewise
         self._stale: dict[str, tuple[Stale, float]] = {}  # and until when they may be used
+        # In which life of its server a key's lease was granted: a later one may have got the lease
+        # back with an old snapshot, and not the delete that took it away (race 15).
+        self._stamps: dict[str, bytes] = {}
         self._looked_at: dict[str, object] = {}
         self._unkept: set[str] = set()  # their source is about to be changed
         self._settling: dict[str, float] = {}  # their source may be old, for so many seconds
@@ -193,6 +197,7 @@ class LoadRun:
         try:
             token = self._token = secrets.token_bytes(16)
             leases = await second.store.acquire(self._keys, token, LEASE_MS, steal=True)
+            self._stamps = {key: second.store.stamp(key) for key in self._keys}
             self._tokens = await self._levels.learn(self._tags)
         except Unavailable:
             second.note(self._keys)
@@ -284,6 +289,7 @@ class LoadRun:
         try:
             self._token = self._token or secrets.token_bytes(16)
             leases = await _asked(second.store.acquire(keys, self._token, LEASE_MS))
+            self._stamps |= {key: second.store.stamp(key) for key in keys}
         except asyncio.CancelledError:
             # They may be granted all the same, and would keep others waiting for nobody.
             second.leases.release_soon(keys, self._token)
@@ -386,7 +392,8 @@ class LoadRun:
         for key, value in held.items():
             if key not in refused and key not in self._unkept and context.is_kept:
                 value.load_time = since - asof
-                self._install(key, value, lifetimes[key], asof=asof, since=since)
+                by = self._fence if key in items else None
+                self._install(key, value, lifetimes[key], asof=asof, since=since, written_by=by)
             else:
                 self._levels.first.outdo(key, by=self._fence)
             self._settle(key, value)
@@ -418,6 +425,7 @@ class LoadRun:
                 etag=extra.etag,
                 version=extra.version,
                 load_ms=round((since - asof) * 1000),
+                stamp=self._stamps.get(key),
             )
         return items
 
@@ -443,6 +451,7 @@ class LoadRun:
         """Store records in L2; return the keys whose lease was lost to something newer."""
         if second is None or not items:
             return set()
+        self._levels.first.expect(items, self._fence)
         try:
             stored = await second.store.fill(items, self._token, announce=announce)
         except Unavailable as error:
@@ -485,10 +494,20 @@ class LoadRun:
         self._levels.counters.stale_served += len(stale)
         return True
 
-    def _install(self, key: str, held: Held, left: Lifetime, *, asof: float, since: float) -> None:
+    def _install(
+        self,
+        key: str,
+        held: Held,
+        left: Lifetime,
+        *,
+        asof: float,
+        since: float,
+        written_by: Fence | None = None,
+    ) -> None:
         first = self._levels.first
+        times = {"asof": asof, "since": since}
         if not self._fence.intact(key) or not first.install(
-            key, held, left=left, policy=self._policy, asof=asof, since=since
+            key, held, left=left, policy=self._policy, written_by=written_by, **times
         ):
             first.outdo(key, by=self._fence)
 

@@ -163,6 +163,9 @@ class Levels:
             logger.warning("the record of %r is damaged: %s", key, reading.damaged)
         return reading
 
+    def _stamp(self, key: str) -> bytes:
+        return NO_TOKEN if self.second is None else self.second.store.stamp(key)
+
     def item(
         self,
         key: str,
@@ -174,6 +177,7 @@ class Levels:
         etag: str | None = None,
         version: int = 0,
         load_ms: int = 0,
+        stamp: bytes | None = None,
     ) -> Item:
         """Return the record of a payload, ready to be stored.
 
@@ -186,6 +190,7 @@ class Levels:
             etag: What its source can be asked with whether it has changed.
             version: Of the value; 0: none.
             load_ms: How long its loader took, in milliseconds.
+            stamp: The incarnation of the server that has permitted it; None: the present one.
         """
         record = self.records.pack(
             self.keys.identity(key),
@@ -194,7 +199,7 @@ class Levels:
             lifetime=lifetime,
             load_ms=load_ms,
             version=version,
-            stamp=self.second.store.stamp(key) if self.second is not None else NO_TOKEN,
+            stamp=self._stamp(key) if stamp is None else stamp,
             era=tokens[NAMESPACE],
             tags={tag: tokens[tag] for tag in tags},
             etag=etag,

@@ -92,7 +92,7 @@ class TwoLevelWriter:
             outcomes = [Outcome.STORED for _ in keys]
             acknowledged = True
             try:
-                outcomes = await self._replace(prepared, tags, version)
+                outcomes = await self._replace(prepared, tags, version, fence)
             except Unavailable:
                 self._second.note(keys)
                 acknowledged = False
@@ -117,11 +117,16 @@ class TwoLevelWriter:
         if extra.tags or extra.version:
             each.held.extra, each.held.epoch = extra, fence.epoch
         self._first.install(
-            key, each.held, left=each.lifetime, policy=policy, asof=asof, since=asof
+            *(key, each.held),
+            left=each.lifetime,
+            policy=policy,
+            asof=asof,
+            since=asof,
+            written_by=fence,
         )
 
     async def _replace(
-        self, prepared: Mapping[str, Prepared], tags: tuple[str, ...], version: int
+        self, prepared: Mapping[str, Prepared], tags: tuple[str, ...], version: int, fence: Fence
     ) -> list[Outcome]:
         # A delete that is still unsaid would remove what is acknowledged now.
         await self._second.replay.settle(prepared)
@@ -130,6 +135,7 @@ class TwoLevelWriter:
         items = {
             key: self._item(key, each, tokens, tags, version) for key, each in prepared.items()
         }
+        self._first.expect(items, fence)
         return await self._second.store.put(items, version)
 
     def _item(
@@ -160,6 +166,7 @@ class TwoLevelWriter:
             await self._second.store.meet([key])
             item = self._item(key, prepared, tokens, tags)
             asof = self._levels.clock.monotonic()
+            self._first.expect({key: item}, fence)
             stored = await self._second.store.add(key, item)
             if not stored and await self._removed_damage(key):
                 stored = await self._second.store.add(key, item)

@@ -26,6 +26,7 @@ from asynccache.core.messages import Kind, Message, unpack
 from asynccache.errors import DecodeError, Unavailable
 from asynccache.redis.connections import cut, send
 from asynccache.redis.faults import TRANSPORT_ERRORS
+from asynccache.redis.tracking import INVALIDATIONS, Tracking
 
 logger = logging.getLogger("asynccache")
 
@@ -80,6 +81,7 @@ class Bus:
         clock: The cache's clock.
         max_staleness: Seconds for which a proof is good.
         random: Returns a number from 0 to below 1, for jitter.
+        tracking: What is to be heard besides, on the same connection; None: nothing.
 
     Attributes:
         is_open: A session is proving that nothing is missed.
@@ -97,6 +99,7 @@ class Bus:
         clock: Clock,
         max_staleness: float,
         random: Callable[[], float],
+        tracking: Tracking | None = None,
     ) -> None:
         self._dial = dial
         self._announcer = announcer
@@ -107,6 +110,7 @@ class Bus:
         self._interval = max_staleness / HEARTBEATS
         self._patience = max_staleness / 2
         self._random = random
+        self._tracking = tracking
         self._last: int | None = None
         self._heard = 0
         self._is_behind = False  # the last heartbeat has missed messages
@@ -129,6 +133,8 @@ class Bus:
                 # A listener that dies silently is the worst of ends: L1 would never open again.
                 reason = f"unexpected {type(error).__name__}"
                 logger.exception("the bus failed in an unexpected way; it starts again")
+            if self._tracking is not None:
+                self._tracking.end()
             if self.is_open:
                 attempt = 0
                 self.is_open = False
@@ -141,13 +147,10 @@ class Bus:
 
     async def _session(self) -> None:
         async with asyncio.timeout(self._patience):
-            connection = await self._dial()
+            connection = await self._connect()
         try:
             async with asyncio.timeout(self._patience):
-                await send(connection, "SUBSCRIBE", self._channel)
-                reply = await connection.read_response()
-            if not isinstance(reply, list) or reply[:1] != [b"subscribe"]:
-                raise _Broken(f"SUBSCRIBE was answered by {type(reply).__name__}")
+                await self._subscribe(connection)
             self._last = None
             self._is_behind = False
             pump = asyncio.create_task(self._pump(connection), name="asynccache bus pump")
@@ -163,6 +166,27 @@ class Bus:
         finally:
             await cut(connection)
 
+    async def _connect(self) -> AbstractConnection:
+        connection = await self._dial()
+        if self._tracking is None:
+            return connection
+        try:
+            if await self._tracking.begin(connection):
+                return connection
+        except BaseException:
+            await cut(connection)
+            raise
+        await cut(connection)
+        return await self._dial()
+
+    async def _subscribe(self, connection: AbstractConnection) -> None:
+        await send(connection, "SUBSCRIBE", self._channel)
+        reply = await connection.read_response()
+        while isinstance(reply, list) and reply[:2] == [b"message", INVALIDATIONS]:
+            reply = await connection.read_response()  # L1 is empty, or will be
+        if not isinstance(reply, list) or reply[:1] != [b"subscribe"]:
+            raise _Broken(f"SUBSCRIBE was answered by {type(reply).__name__}")
+
     async def _prove_end_to_end(self, pump: asyncio.Task[None]) -> None:
         instant = self._clock.monotonic()
         # Messages up to this one may have been missed: nothing was kept on their strength.
@@ -172,9 +196,19 @@ class Bus:
         self._probe = secrets.token_hex(8)
         await self._announcer.announce_probe(self._probe)
         await self._alive(pump, self._proved.wait(), patience=self._patience)
+        if self._tracking is not None and self._tracking.state != "refused":
+            await self._prove_pushes(pump, self._tracking)
         self._listener.gap("a new subscription")
         self.is_open = True
         self._listener.proof(instant)
+
+    async def _prove_pushes(self, pump: asyncio.Task[None], tracking: Tracking) -> None:
+        await tracking.touch()
+        try:
+            async with asyncio.timeout(self._patience):
+                await self._alive(pump, tracking.arrived())
+        except TimeoutError:
+            tracking.refuse("nothing is pushed")
 
     async def _heartbeat(self, connection: AbstractConnection, pump: asyncio.Task[None]) -> None:
         instant = self._clock.monotonic()
@@ -187,9 +221,7 @@ class Bus:
             self._last = sent
             self._listener.gap("the sequence started anew: Redis lost its data")
             return
-        self._pong.clear()
-        await send(connection, "PING")
-        await self._alive(pump, self._pong.wait(), patience=self._patience)
+        await self._ping(connection, pump)
         if (self._last or 0) < sent:
             self._last = sent
             if self._is_behind:
@@ -199,7 +231,19 @@ class Bus:
             self._listener.gap("messages are missing")
             return
         self._is_behind = False
+        if self._tracking is not None and self._tracking.state == "on":
+            # What is pushed leaves the server at the end of its cycle, behind the PONG of a PING
+            # of the same cycle: it is the next PONG that proves it.
+            await self._ping(connection, pump)
+            await self._alive(pump, self._tracking.settled())
+            if self._tracking.is_elsewhere:
+                raise _Broken("another server is asked than the one that pushes")
         self._listener.proof(instant)
+
+    async def _ping(self, connection: AbstractConnection, pump: asyncio.Task[None]) -> None:
+        self._pong.clear()
+        await send(connection, "PING")
+        await self._alive(pump, self._pong.wait(), patience=self._patience)
 
     async def _alive(
         self, pump: asyncio.Task[None], awaited: Awaitable[object], *, patience: float | None = None
@@ -228,12 +272,19 @@ class Bus:
             reply = await connection.read_response(disconnect_on_error=False)
             self._heard += 1
             match reply:
+                case [b"message", channel, data] if channel == INVALIDATIONS:
+                    self._take(data)
                 case [b"message", _, data]:
                     self._receive(data)
                 case [b"pong", *_] | b"PONG":
                     self._pong.set()
                 case _:
                     raise _Broken(f"an unexpected reply of type {type(reply).__name__}")
+
+    def _take(self, data: object) -> None:
+        reason = None if self._tracking is None else self._tracking.take(data)
+        if reason is not None:
+            self._listener.gap(reason)
 
     def _receive(self, data: object) -> None:
         try:

@@ -284,6 +284,16 @@ return 1
 """ARGV: the bytes that were read, and those to put in their place, for as long as they would have
 been fresh; empty: remove them."""
 
+NUDGE: Final = Script(
+    """
+redis.call('PERSIST', KEYS[1])
+redis.call('SET', KEYS[1], '')
+return redis.call('DEL', KEYS[1])
+"""
+)
+"""KEYS[1]: a key that is not there. Changes it and leaves it so, for those who are told of changes:
+to delete what is not there is none. As to PERSIST see `PUBLISH`."""
+
 # PERSIST is a write that needs no memory; after it Redis lets the script count even if it has none
 # left, and invalidations have to be told just then. INCR's reply is exact up to 2^53.
 PUBLISH: Final = Script(

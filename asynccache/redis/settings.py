@@ -55,6 +55,9 @@ class RedisSettings:
             its place. "miss": nothing, since a deleted value may have come back with an old
             snapshot or a replica that lagged. "trust": what they did before; then no bound of
             staleness is promised.
+        tracking: Let Redis itself push which records change, so that L1 hears of changes by others
+            than caches too: other programs' writes and deletes, evictions, expiries. It costs a
+            push to each process for each value that is stored.
         client_name: The name that CLIENT LIST shows; None: none.
         connection_class: redis-py's class of connections, from `from_client`; None: by the above.
         connection_options: Its arguments, but for who we are and which database; then ``tls`` to
@@ -98,6 +101,9 @@ class RedisSettings:
     # commands in a second. Who comes later would only wait for nothing.
     max_pending: int = 20_000
     on_failover: Literal["miss", "trust"] = "miss"
+    # Each fill is pushed to each process: most caches are filled more often than invalidated, and
+    # written to by nobody else.
+    tracking: bool = False
     # So that CLIENT LIST tells whose connections these are.
     client_name: str | None = "asynccache"
     connection_class: type[AbstractConnection] | None = field(default=None, repr=False)
@@ -154,6 +160,10 @@ class RedisSettings:
             raise InvalidArgument("nodes", "needs cluster=True, or a redis+cluster:// URL")
         if self.cluster and self.db:
             raise InvalidArgument("db", "must be 0: a cluster has one database")
+        if not isinstance(self.tracking, bool):
+            raise wrong_type("tracking", self.tracking, "True or False")
+        if self.cluster and self.tracking:
+            raise InvalidArgument("tracking", "is not for a cluster, whose servers push apart")
         if self.cluster and self.unix_socket:
             raise InvalidArgument("unix_socket", "is not for a cluster")
 

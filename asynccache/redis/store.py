@@ -288,6 +288,10 @@ class RedisStore:
         probe = Message(self._origin, Kind.PROBE, (nonce,))
         _checked(await run(self._transport, self._announcement(probe)))
 
+    async def nudge(self, name: str) -> None:
+        """Change a Redis key that is not there, and leave it so."""
+        _checked(await run(self._transport, (lua.NUDGE, (name,), ())))
+
     async def sequence(self) -> int:
         """Return the number of the last message that was sent in this namespace."""
         (number,) = await self._transport.call(("GET", self._keys.sequence))

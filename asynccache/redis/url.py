@@ -59,6 +59,7 @@ _READERS: Mapping[str, tuple[Callable[[str], Any], str]] = {
     "topology_interval": (float, "a number of seconds"),
     "max_pending": (int, "a whole number"),
     "on_failover": (str, "miss or trust"),
+    "tracking": (_truth, "true or false"),
     "client_name": (str, "a str"),
 }
 """The settings that can be written as text: how they are read, and what is expected."""

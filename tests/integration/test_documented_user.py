@@ -26,12 +26,15 @@ async def test_the_documented_user_may_do_what_a_cache_does(
     own_redis: RedisServer, caches: Caches
 ) -> None:
     """Every call, with the rule as it stands there; the server has refused nothing."""
-    rule = re.search(r"ACL SETUSER (shop .*?)```", SETTINGS.read_text(encoding="utf-8"), re.DOTALL)
-    assert rule is not None
-    assert own_redis.command("ACL", "SETUSER", *rule[1].split()) == b"+OK\r\n"
-    url = f"redis://shop:password@127.0.0.1:{own_redis.port}"
+    text = SETTINGS.read_text(encoding="utf-8")
+    rules = re.findall(r"ACL SETUSER (shop .*?)```", text, re.DOTALL)
+    assert len(rules) == 2  # the second for tracking
+    for rule in rules:
+        assert own_redis.command("ACL", "SETUSER", *rule.split()) == b"+OK\r\n"
+    url = f"redis://shop:password@127.0.0.1:{own_redis.port}/?tracking=true"
     here, there = [await caches.start(url, namespace="shop", load_scripts=False) for _ in range(2)]
     assert link_of(here).stamp("") != bytes(8)
+    assert here.health().tracking == "on"
 
     assert (await here.set("k", 1, tags=["a"], version=3, strict=True)).affected == 1
     assert await there.get("k") == 1

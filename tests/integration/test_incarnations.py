@@ -86,6 +86,32 @@ async def test_race_15_fill_delayed_past_failover(
 
 
 @both
+async def test_race_15_load_that_outlives_its_lease_s_life(
+    own_redis: RedisServer, caches: Caches, on_failover: Failover
+) -> None:
+    """Its process knows of the new life when it stores the value; the lease is of the old one."""
+    loading, changing = [await caches.start(settings(own_redis, on_failover)) for _ in range(2)]
+    source = Source("old")
+    slow = source.slow()
+    reader = asyncio.create_task(loading.get_or_load(KEY, slow))
+    await slow.has_read.wait()
+    own_redis.command("SAVE")
+    source.value = "new"
+    await changing.delete(KEY)
+
+    restart_from_snapshot(own_redis)
+    await answers(changing)
+    await answers(loading)
+    await loading.get("another key")  # over a new connection
+    slow.finish()
+    assert await reader == "old"
+
+    newcomer = await caches.start(settings(own_redis, on_failover))
+    value = await newcomer.get_or_load(KEY, source.load)
+    assert (value == "new") is (on_failover == "miss")
+
+
+@both
 async def test_race_14_lossy_failover(caches: Caches, on_failover: Failover) -> None:
     """A replica that has not heard of a delete becomes the master."""
     with RedisSentinels() as sentinels:

@@ -11,6 +11,9 @@ import random
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
+from redis.exceptions import ResponseError
+
+from asynccache.redis.tracking import INVALIDATIONS
 from asynccache.redis.transport import Command
 from tests.simulation.redis_double import RedisDouble
 
@@ -154,28 +157,48 @@ class Subscription:
         self._there, self._back = _Way(network), _Way(network)
         self._life = network.server.life
         self._heard: asyncio.Queue[Any] = asyncio.Queue()
-        self._channel = b""
+        self._channel = self._prefix = b""
         self.is_dead = False
         self._is_open = True
 
-    async def send_command(self, name: str, *arguments: str, check_health: bool) -> None:
-        """Send SUBSCRIBE or PING."""
+    async def send_command(self, name: str, *arguments: str | bytes, check_health: bool) -> None:
+        """Send INFO, CLIENT, SUBSCRIBE or PING."""
         assert not check_health
         if not self._is_open:
             raise ConnectionResetError
         if not self.is_dead and self._network.trouble in ("none", "replies lost"):
-            self._there.carry(self._arrived, name, *(text.encode() for text in arguments))
+            self._there.carry(self._arrived, name, *map(_bytes, arguments))
 
     def _arrived(self, name: str, *arguments: bytes) -> None:
         if self._life != self._network.server.life or not self._is_open:
             return
-        if name == "SUBSCRIBE":
+        if name == "INFO":
+            self._reply(ResponseError("NOPERM"))
+        elif name == "CLIENT":
+            self._asked(*arguments)
+        elif arguments == (INVALIDATIONS,):
+            self._reply([b"subscribe", INVALIDATIONS, 1])
+        elif name == "SUBSCRIBE":
             (self._channel,) = arguments
             listeners = self._network.server.subscribers.setdefault(self._channel, [])
             listeners.append(self._published)
             self._reply([b"subscribe", self._channel, 1])
         else:
             self._reply([b"pong", b""])
+
+    def _asked(self, command: bytes, *arguments: bytes) -> None:
+        if command == b"ID":
+            self._reply(7)
+            return
+        assert arguments[:-1] == (b"ON", b"REDIRECT", b"7", b"BCAST", b"PREFIX")
+        self._prefix = arguments[-1]
+        self._network.server.trackers.append(self._pushed)
+        self._reply(b"OK")
+
+    def _pushed(self, names: list[bytes] | None) -> None:
+        ours = None if names is None else [each for each in names if each.startswith(self._prefix)]
+        if ours or ours is None:
+            self._reply([b"message", INVALIDATIONS, ours])
 
     def _published(self, message: bytes) -> None:
         self._reply([b"message", self._channel, message])
@@ -195,6 +218,8 @@ class Subscription:
         """Hang up."""
         self._is_open = False
         self._network.forget(self)
+        if self._pushed in self._network.server.trackers:
+            self._network.server.trackers.remove(self._pushed)
         for listeners in self._network.server.subscribers.values():
             if self._published in listeners:
                 listeners.remove(self._published)
@@ -205,6 +230,10 @@ class Subscription:
             self._is_open = False
             self._network.forget(self)
             self._heard.put_nowait(ConnectionResetError())
+
+
+def _bytes(text: str | bytes) -> bytes:
+    return text if isinstance(text, bytes) else text.encode()
 
 
 def stamp_of(server: RedisDouble) -> bytes:

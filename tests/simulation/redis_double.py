@@ -45,6 +45,8 @@ class RedisDouble:
     Attributes:
         life: Changes when it was restarted.
         subscribers: Whom to tell of messages, by channel.
+        trackers: Whom to tell of changed keys, in any order; of None when all of them are lost.
+        on_change: Is told of the first change since `push`; None: nobody tracks.
     """
 
     def __init__(
@@ -57,6 +59,9 @@ class RedisDouble:
         self._data: dict[bytes, Stored] = {}
         self.life = 1
         self.subscribers: dict[bytes, list[Callable[[bytes], None]]] = {}
+        self.trackers: list[Callable[[list[bytes] | None], None]] = []
+        self.on_change: Callable[[], object] | None = None
+        self._changed: dict[bytes, None] = {}  # in this turn of its loop
 
     # What a test does to it.
 
@@ -72,10 +77,25 @@ class RedisDouble:
         self._data = data
         self.life += 1
         self.subscribers.clear()
+        self.trackers.clear()
+        self._changed.clear()
 
     def flush(self) -> None:
         """Lose everything, and go on."""
         self._data.clear()
+        for tracker in self.trackers:
+            tracker(None)
+
+    def push(self) -> None:
+        """Tell of what has changed, each key once: the turn ends."""
+        changed, self._changed = list(self._changed), {}
+        for tracker in self.trackers:
+            tracker(changed)
+
+    def _note(self, key: bytes) -> None:
+        if self.on_change is not None and not self._changed:
+            self.on_change()
+        self._changed[key] = None
 
     @property
     def keys(self) -> list[bytes]:
@@ -113,12 +133,14 @@ class RedisDouble:
         stored = self._data.get(key)
         if stored is not None and stored.until is not None and stored.until <= self.milliseconds:
             del self._data[key]
+            self._note(key)
             return None
         return stored
 
     def put(self, key: bytes, value: Value, px: int | None = None) -> None:
         """Replace what stands under a key, for some milliseconds; None: for ever."""
         self._data[key] = Stored(value, None if px is None else self.milliseconds + px)
+        self._note(key)
 
     def get(self, key: bytes) -> bytes | None:
         """Return a string; None: there is none, or something else."""
@@ -130,6 +152,7 @@ class RedisDouble:
         found = [key for key in keys if self.find(key) is not None]
         for key in found:
             del self._data[key]
+            self._note(key)
         return len(found)
 
     def left(self, key: bytes) -> int:
@@ -159,6 +182,7 @@ class RedisDouble:
         if not -(2**63) <= total < 2**63:
             raise ResponseError("increment or decrement would overflow")
         self._data[key] = Stored(b"%d" % total, None if stored is None else stored.until)
+        self._note(key)
         return total
 
     def publish(self, channel: bytes, message: bytes) -> int:

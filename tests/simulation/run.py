@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 
 from tests.simulation.schedule import run_schedule
 
@@ -43,11 +44,11 @@ class Summary:
         return "\n".join([*lines, *self.violations, f"{len(self.violations)} violations"])
 
 
-def run_seeds(seeds: Iterable[int]) -> Summary:
-    """Run a schedule for each seed."""
+def run_seeds(seeds: Iterable[int], *, tracked: bool = False) -> Summary:
+    """Run a schedule for each seed; see `run_schedule`."""
     summary = Summary()
     for seed in seeds:
-        outcome = run_schedule(seed)
+        outcome = run_schedule(seed, tracked=tracked)
         summary.schedules += 1
         summary.reads += outcome.verdict.reads
         summary.faults += Counter(fault.split(maxsplit=1)[1] for fault in outcome.happened)
@@ -63,12 +64,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--count", type=int, default=200_000)
+    parser.add_argument("--tracked", action="store_true", help="with changes by who is no cache")
     options = parser.parse_args()
     end = options.first + options.count
     batches = (range(start, min(end, start + BATCH)) for start in range(options.first, end, BATCH))
     summary = Summary()
     with ProcessPoolExecutor() as pool:
-        for each in pool.map(run_seeds, batches):
+        for each in pool.map(partial(run_seeds, tracked=options.tracked), batches):
             summary.add(each)
     print(summary)
     return 1 if summary.violations else 0

@@ -37,6 +37,12 @@ PATIENCE = 7.0
 
 OPERATIONS = 16
 
+FOREIGN = 5
+"""Changes by somebody who is no cache, where those are heard."""
+
+LONGEST_TURN = 0.0001
+"""Seconds of the server's loop: less than anything takes to get there and back."""
+
 
 @dataclass
 class Outcome:
@@ -80,18 +86,19 @@ class Broken:
 NOTHING = Broken()
 
 
-def run_schedule(seed: int, broken: Broken = NOTHING) -> Outcome:
+def run_schedule(seed: int, broken: Broken = NOTHING, *, tracked: bool = False) -> Outcome:
     """Run a schedule; the same seed gives the same one.
 
     Args:
         seed: Decides everything.
         broken: What is broken.
+        tracked: The caches hear what others than caches change, and others do.
     """
     logging.disable(logging.CRITICAL)
     random.seed(seed)  # the library's own
     try:
         with _seeded(random.Random(seed)), asyncio.Runner(loop_factory=VirtualLoop) as runner:
-            return runner.run(_Schedule(seed, broken).run())
+            return runner.run(_Schedule(seed, broken, tracked=tracked).run())
     finally:
         logging.disable(logging.NOTSET)
 
@@ -107,10 +114,12 @@ def _seeded(secret: random.Random) -> AbstractContextManager[object]:
 
 
 class _Schedule:
-    def __init__(self, seed: int, broken: Broken) -> None:
+    def __init__(self, seed: int, broken: Broken, *, tracked: bool) -> None:
+        self._tracked = tracked
         self._chance = random.Random(seed)
         self._broken = broken
-        writers = self._chance.choices(list(KINDS), (6, 2, 2))[0]
+        # Who is no cache deletes: that and sets of others are not for the same keys, see above.
+        writers = "deletes" if tracked else self._chance.choices(list(KINDS), (6, 2, 2))[0]
         self._kinds = KINDS[writers]
         # A version is compared with what Redis holds: when that is lost, any one is the first.
         self._possible = LASTING if writers == "sets" else LASTING + LOSSES
@@ -122,6 +131,10 @@ class _Schedule:
     async def run(self) -> Outcome:
         loop = self._loop = asyncio.get_running_loop()
         self._server = RedisDouble(lambda: loop.time() + self._faults.ahead, self._broken.scripts)
+        if self._tracked:
+            self._server.on_change = lambda: loop.call_later(
+                self._chance.random() * LONGEST_TURN, self._server.push
+            )
         self._faults = Faults(self._server, self._networks, self._chance)
         caches = [await self._start() for _ in range(self._processes)]
         began = loop.time() + 0.1
@@ -134,6 +147,10 @@ class _Schedule:
             when = began + self._chance.random() * ACTIVE
             fault = self._faults.later(self._possible)
             work.append(loop.create_task(self._at(when, fault)))
+        for _ in range(FOREIGN if self._tracked else 0):
+            when = began + self._chance.random() * ACTIVE
+            change = self._change_foreignly(self._chance.randrange(KEYS))
+            work.append(loop.create_task(self._at(when, change)))
         await asyncio.wait(work)
         for task in work:
             task.result()
@@ -160,7 +177,7 @@ class _Schedule:
             return SimulatedLink(network, on_incarnation, self._broken.stamp)
 
         cache = Cache(
-            "redis://simulated",
+            "redis://simulated?tracking=true" if self._tracked else "redis://simulated",
             namespace="sim",
             policy=Policy(ttl=600, l1_ttl=None, load_timeout=5),
             max_staleness=BOUND,
@@ -224,6 +241,15 @@ class _Schedule:
 
     async def _refresh(self, place: int, cache: Cache, key: int) -> None:
         await cache.refresh(f"k{key}", self._loader(place, key), tags=["t"])
+
+    async def _change_foreignly(self, key: int) -> None:
+        """Change the source, and remove the value without a message: so that it is pushed."""
+        self._source[key] += 1
+        record, lease = b"sim:r:{k%d}" % key, b"sim:l:{k%d}" % key
+        self._server.put(record, b"")
+        self._server.delete(record, lease)
+        now = self._loop.time()
+        self._history.append(Write("foreign", key, now, now, self._source[key], True))
 
     async def _write(self, place: int, cache: Cache, key: int, kind: str) -> None:
         keys = range(KEYS) if kind in ("invalidate_tags", "clear") else (key,)

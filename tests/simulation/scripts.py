@@ -235,6 +235,12 @@ def publish(db: RedisDouble, keys: list[bytes], argv: list[bytes]) -> Any:
     return db.publish(argv[0], b"%d|%b" % (number, argv[1]))
 
 
+def nudge(db: RedisDouble, keys: list[bytes], argv: list[bytes]) -> Any:
+    """See `lua.NUDGE`."""
+    db.put(keys[0], b"")
+    return db.delete(keys[0])
+
+
 SCRIPTS: Final = {
     lua.FILL.sha1: fill,
     lua.RELEASE.sha1: release,
@@ -252,5 +258,6 @@ SCRIPTS: Final = {
     lua.INCREMENT.sha1: increment,
     lua.EXCHANGE.sha1: exchange,
     lua.PUBLISH.sha1: publish,
+    lua.NUDGE.sha1: nudge,
 }
 """What they do, by the digest of the real one."""

@@ -78,6 +78,7 @@ def any_command(chance: random.Random) -> Command:
             call(lua.TOUCH, px),
             call(lua.INCREMENT, limit, amount, px, b"#pre"),
             call(lua.EXCHANGE, value, chance.choice((b"", b"#pre3"))),
+            call(lua.NUDGE, keys=(key,)),
             call(lua.PUBLISH, "channel", "message", 1_000, keys=(key,)),
         )
     )

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 import pytest
 
+from asynccache.core.echoes import Written
+from asynccache.levels.pushes import Pushes
 from tests.simulation.faults import LASTING, LOSSES
 from tests.simulation.mutants import MUTANTS
 from tests.simulation.run import run_seeds
@@ -14,6 +17,9 @@ from tests.simulation.schedule import run_schedule
 SCHEDULES = 20_000
 PARTS = 16
 """So that they are spread over the processes that run tests."""
+
+TRACKED = 4_000
+TRACKED_PARTS = 4
 
 PATIENCE = 3_000
 """Schedules in which a mutant must be noticed, from its seed on."""
@@ -28,6 +34,34 @@ def test_every_schedule_holds(part: int) -> None:
     assert summary.schedules == SCHEDULES // PARTS
     assert summary.reads > 5 * summary.schedules
     assert summary.faults.keys() == {*LASTING, *LOSSES}
+
+
+@pytest.mark.parametrize("part", range(TRACKED_PARTS))
+def test_every_schedule_with_foreign_changes_holds(part: int) -> None:
+    """Whoever changes a record, and whatever else happens at the same moment."""
+    summary = run_seeds(range(part, TRACKED, TRACKED_PARTS), tracked=True)
+
+    assert summary.violations == []
+
+
+def _stands(self: Written, value: object, pttl: object, now: float) -> bool:
+    return True
+
+
+def _ignore(self: Pushes, names: Sequence[bytes]) -> None:
+    self.received += len(names)
+
+
+@pytest.mark.parametrize(
+    ("part", "method", "broken"), [(Written, "stands", _stands), (Pushes, "pushed", _ignore)]
+)
+def test_pushes_that_are_not_looked_into_are_missed(
+    part: type, method: str, broken: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither those for other keys, nor those that might be echoes."""
+    monkeypatch.setattr(part, method, broken)
+
+    assert any(run_schedule(seed, tracked=True).verdict.violations for seed in range(100))
 
 
 @pytest.mark.parametrize("name", MUTANTS)
