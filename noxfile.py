@@ -34,6 +34,7 @@ BENCH = (
     *("moka-py>=0.2", "theine>=2.0", "types-cachetools"),
 )
 REDIS_CLIENTS = ("coredis>=6.0", "valkey-glide>=2.0", "uvloop>=0.21")
+HTTP_CACHE_TESTS = "http-cache-tests@0.4.5"
 # mkdocs 2 drops plugins and themes; zensical, which follows it, does not yet fail on a docstring
 # that contradicts its signature.
 DOCS = ("mkdocs>=1.6,<2", "mkdocs-material>=9.6,<10", "mkdocstrings[python]>=1.0", "ruff")
@@ -242,6 +243,16 @@ def bench_tracking(session: nox.Session) -> None:
     session.install(".")
     install_server(session)
     session.run("python", "-m", "tests.benchmarks.bench_tracking", *session.posargs)
+
+
+@nox.session
+def http_cache_tests(session: nox.Session) -> None:
+    """Have the public test suite of HTTP caches judge the output cache; it needs Node."""
+    session.install(".", "uvicorn>=0.30", "httpx>=0.27")
+    with tempfile.TemporaryDirectory() as directory:
+        session.run("npm", "install", "--prefix", directory, HTTP_CACHE_TESTS, external=True)
+        suite = f"{directory}/node_modules/{HTTP_CACHE_TESTS.partition('@')[0]}"
+        session.run("python", "-m", "tests.conformance.run", suite, *session.posargs)
 
 
 @nox.session

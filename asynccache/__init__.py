@@ -13,6 +13,15 @@ from asynccache.redis.settings import RedisSettings
 # Ways to use it.
 from asynccache.context import LoadContext, load_context
 from asynccache.decorator import BoundCachedFunction, CachedFunction, cached
+from asynccache.http import (
+    OutputCache,
+    OutputCacheContext,
+    OutputCacheMiddleware,
+    OutputPolicy,
+    StoredResponse,
+    get_output_cache,
+    output_cache,
+)
 from asynccache.region import Region
 from asynccache.starlette import cache_of, combine_lifespans, get_cache, named_cache
 
@@ -69,12 +78,17 @@ __all__ = [
     "NotAcknowledged",
     "NotStarted",
     "NotWired",
+    "OutputCache",
+    "OutputCacheContext",
+    "OutputCacheMiddleware",
+    "OutputPolicy",
     "Policy",
     "RecursiveLoad",
     "RedisSettings",
     "Region",
     "RemovalCause",
     "Statistics",
+    "StoredResponse",
     "SystemClock",
     "Unavailable",
     "UsageError",
@@ -86,6 +100,8 @@ __all__ = [
     "cached",
     "combine_lifespans",
     "get_cache",
+    "get_output_cache",
     "load_context",
     "named_cache",
+    "output_cache",
 ]

@@ -20,6 +20,7 @@ from asynccache.errors import DecodeError
 from asynccache.health import Health, diagnose
 from asynccache.levels.first import Held
 from asynccache.levels.verification import Verification
+from asynccache.memory.entry import Entry
 from asynccache.region import Region
 from asynccache.results import LoadResult
 from asynccache.statistics import Statistics
@@ -223,6 +224,41 @@ class Cache(Writing):
             return entry.value
         value = self._held(key)
         return default if value is MISSING else value
+
+    def entry(self, key: str) -> Entry | None:
+        """Return the entry that this process may serve now. Not part of the public API."""
+        try:
+            entry = self._entries[key]
+        except KeyError:
+            return None
+        if self._now() < entry.soft and entry.epoch == self._epoch:
+            entry.hits += 1
+            return entry
+        servable = None if self._runtime is None else self._runtime.first.servable(key)
+        return None if servable is None or servable.encoded else servable
+
+    def drop_here(self, keys: Iterable[str]) -> None:
+        """Let this process keep some keys no longer; Redis does. Not part of the public API."""
+        if self._runtime is not None:
+            for key in keys:
+                self._runtime.first.engine.delete(key)
+
+    def peek_result(self, key: str, *, stale: bool = False) -> LoadResult[Any] | None:
+        """Return what `peek` does with what is known of it, or None.
+
+        Args:
+            key: The key.
+            stale: Return a value past its ttl as well, within its grace.
+
+        Raises:
+            ArgumentTypeError: The key is not a str.
+            InvalidArgument: The key is empty or too long.
+        """
+        first = None if self._runtime is None else self._runtime.first
+        held = None if first is None else first.look(checked_key(key), stale=stale)
+        if held is None:
+            return None
+        return LoadResult(held.take(self._decode), held.level, held.stale, held.age)
 
     async def get_many(
         self, keys: Iterable[str], *, policy: Policy | None = None

@@ -6,7 +6,13 @@ from collections.abc import Iterable, Sequence
 from contextvars import ContextVar
 from typing import Any
 
-from asynccache.core.arguments import checked_tags, checked_version, seconds, wrong_type
+from asynccache.core.arguments import (
+    checked_tags,
+    checked_version,
+    seconds,
+    seconds_or_zero,
+    wrong_type,
+)
 from asynccache.errors import InvalidArgument, UsageError
 from asynccache.types import MISSING, Duration, Missing
 
@@ -22,19 +28,26 @@ class LoadContext:
         keys: What is being loaded.
         stale: The value that is there, past its lifetime or to be refreshed, or ``MISSING``.
             For a bulk load: ``MISSING``.
+        age: How old ``stale`` is, in seconds since it was loaded or stored; 0 without it.
     """
 
-    __slots__ = ("_etag", "_tags", "_ttl", "_version", "is_kept", "keys", "stale")
+    __slots__ = ("_etag", "_grace", "_tags", "_ttl", "_version", "age", "is_kept", "keys", "stale")
 
     def __init__(
-        self, keys: Sequence[str], stale: Any | Missing = MISSING, etag: str | None = None
+        self,
+        keys: Sequence[str],
+        stale: Any | Missing = MISSING,
+        etag: str | None = None,
+        age: float = 0.0,
     ) -> None:
         self.keys: tuple[str, ...] = tuple(keys)
         self.stale: Any | Missing = stale
+        self.age: float = age
         self.is_kept: bool = True
         self._etag: str | None = etag
         self._tags: tuple[str, ...] = ()
         self._ttl: float | None = None
+        self._grace: float | None = None
         self._version: int = 0
 
     @property
@@ -50,6 +63,15 @@ class LoadContext:
     @ttl.setter
     def ttl(self, ttl: Duration | None) -> None:
         self._ttl = None if ttl is None else seconds(ttl, "ttl")
+
+    @property
+    def grace(self) -> float | None:
+        """For how long after that it may stand in, in seconds; None: as the policy says."""
+        return self._grace
+
+    @grace.setter
+    def grace(self, grace: Duration | None) -> None:
+        self._grace = None if grace is None else seconds_or_zero(grace, "grace")
 
     @property
     def tags(self) -> tuple[str, ...]:

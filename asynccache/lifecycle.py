@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
 from asynccache.clock import Clock, SystemClock
 from asynccache.codecs.base import Codec
@@ -33,6 +34,8 @@ from asynccache.wiring import unwire, wire
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis, RedisCluster
+
+T = TypeVar("T")
 
 MEMORY_URL = "memory://"
 
@@ -224,6 +227,20 @@ class Lifecycle:
         except TypeError:
             checked_key(key)
             raise
+
+    @property
+    def clock(self) -> Clock:
+        """Where the cache's time comes from."""
+        return self._configuration.clock
+
+    def spawn(self, work: Coroutine[Any, Any, T], *, name: str) -> asyncio.Task[T]:
+        """Do something in the cache's context that ends with it. Not part of the public API.
+
+        Args:
+            work: What to do.
+            name: The task's name.
+        """
+        return self._running().spawn(work, name=name)
 
     def _running(self) -> Runtime:
         if self._runtime is None:

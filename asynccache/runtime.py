@@ -7,10 +7,10 @@ import logging
 import os
 import random
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
+from typing import Any, Literal, TypeVar
 from weakref import WeakSet
 
 from asynccache.clock import Clock
@@ -47,6 +47,8 @@ from asynccache.statistics import Counters, Statistics, Tracked
 from asynccache.tasks import OwnedTasks
 
 logger = logging.getLogger("asynccache")
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +214,10 @@ class Runtime:
         if self._link is not None and self._bus is not None:
             await self._link.start()
             self._bus_task = self._tasks.spawn(self._bus.run(), name="asynccache bus")
+
+    def spawn(self, work: Coroutine[Any, Any, T], *, name: str) -> asyncio.Task[T]:
+        """Do something that ends with the cache; see `Lifecycle.spawn`."""
+        return self._tasks.spawn(work, name=name)
 
     async def close(self) -> None:
         """End everything: accept nothing, wait for loads and writes, flush the journal, hang up."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextvars import Context
 
 import pytest
 
@@ -255,6 +256,22 @@ async def test_loads_wait_for_a_permit() -> None:
         loads = [cache.get_or_load(f"k{n}", loader) for n in range(10)]
         assert await asyncio.gather(*loads) == [1] * 10
     assert most == 2
+
+
+async def test_some_loads_need_no_permit() -> None:
+    """Those that wait for loads of the same cache in tasks of their own."""
+
+    async def inner() -> int:
+        return 1
+
+    async with Cache(max_concurrent_loads=1) as cache:
+
+        async def outer() -> int:
+            return await asyncio.create_task(cache.get_or_load("inner", inner), context=Context())
+
+        policy = Policy(bulkhead=False)
+        loads = [cache.get_or_load(f"k{n}", outer, policy=policy) for n in range(5)]
+        assert await asyncio.wait_for(asyncio.gather(*loads), 5) == [1] * 5
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,15 @@ from typing import Any
 
 import pytest
 
-from asynccache import MISSING, Cache, LoadTimeout, ManualClock, Policy
+from asynccache import (
+    MISSING,
+    Cache,
+    InvalidArgument,
+    LoadTimeout,
+    ManualClock,
+    Policy,
+    load_context,
+)
 from tests.support.loading import Counted, HeldLoader
 
 GRACE = Policy(ttl=10, grace=60)
@@ -126,3 +134,36 @@ async def test_a_load_that_fails_after_the_key_was_expired_is_covered(cache: Cac
         return await loader()
 
     assert await cache.get_or_load("key", expire_and_fail, policy=GRACE) == "old"
+
+
+async def test_a_loader_says_for_how_long_its_value_may_stand_in(
+    cache: Cache, clock: ManualClock
+) -> None:
+    """Instead of the policy; and it learns how old the present one is."""
+    ages: list[float] = []
+
+    async def loader() -> str:
+        context = load_context()
+        ages.append(context.age)
+        if len(ages) > 1:
+            raise LookupError("down")
+        context.grace = 5
+        return "value"
+
+    await cache.get_or_load("key", loader, policy=GRACE)
+    clock.advance(14)
+    assert await cache.get_or_load("key", loader, policy=GRACE) == "value"
+    clock.advance(2)
+    with pytest.raises(LookupError):
+        await cache.get_or_load("key", loader, policy=GRACE)
+    assert ages == [0, 14, 0]
+
+
+async def test_a_bad_grace_is_refused(cache: Cache) -> None:
+    """In the loader, where the mistake is."""
+
+    async def loader() -> None:
+        load_context().grace = -1
+
+    with pytest.raises(InvalidArgument, match="grace"):
+        await cache.get_or_load("key", loader)

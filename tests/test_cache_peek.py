@@ -113,3 +113,30 @@ async def test_redis_is_not_asked(redis_url: str) -> None:
         await heard(reading, 2)
 
         assert reading.peek("k", None) is None
+
+
+async def test_what_is_known_of_it_is_returned_too(cache: Cache, clock: ManualClock) -> None:
+    """Its age and level; past its ttl only if that is asked for, and only within its grace."""
+    await cache.set("key", ["value"], policy=Policy(ttl=10, grace=20))
+    clock.advance(4)
+    fresh = cache.peek_result("key")
+    assert fresh is not None
+    assert (fresh.value, fresh.level, fresh.stale, fresh.age) == (["value"], "L1", False, 4)
+
+    clock.advance(10)
+    assert cache.peek_result("key") is None
+    stale = cache.peek_result("key", stale=True)
+    assert stale is not None
+    assert (stale.value, stale.stale, stale.age) == (["value"], True, 14)
+    clock.advance(20)
+    assert cache.peek_result("key", stale=True) is None
+    assert cache.peek_result("nothing", stale=True) is None
+
+
+async def test_results_are_not_peeked_at_before_the_start() -> None:
+    """There are none, and asking is no error; a bad key is."""
+    cache = Cache()
+    assert cache.peek_result("key") is None
+    async with cache:
+        with pytest.raises(InvalidArgument, match="key"):
+            cache.peek_result("")

@@ -21,6 +21,9 @@ NAMES = {
     *("BoundCachedFunction", "CachedFunction", "Region", "cached"),
     *("LoadContext", "load_context"),
     *("cache_of", "combine_lifespans", "get_cache", "named_cache"),
+    # the output cache
+    *("OutputCache", "OutputCacheContext", "OutputCacheMiddleware", "OutputPolicy"),
+    *("StoredResponse", "get_output_cache", "output_cache"),
     # what it answers
     *("Health", "LoadResult", "Verification", "MISSING", "Missing", "Statistics", "WriteResult"),
     # what it raises
@@ -54,6 +57,7 @@ SIGNATURES = {
     "Cache.get_or_load": "key, loader, ttl, policy, tags",
     "Cache.get_or_load_result": "key, loader, ttl, policy, tags",
     "Cache.peek": "key, default",
+    "Cache.peek_result": "key, *, stale",
     "Cache.get_or_load_many": "keys, load_missing, *, ttl, policy, tags",
     "Cache.health": "",
     "Cache.incr": "key, amount, *, ttl, policy",
@@ -75,9 +79,29 @@ SIGNATURES = {
     "ManualClock": "start",
     "ManualClock.advance": "seconds",
     "ManualClock.monotonic": "",
+    "OutputCache": (
+        "cache, policies, *, name, cache_status, targets, allowed_hosts, keyed_headers,"
+        " stripped_headers, max_total_size, hit_for_miss, wall"
+    ),
+    "OutputCache.evict_all": "",
+    "OutputCache.evict_tags": "*tags",
+    "OutputCache.evict_url": "url",
+    "OutputCache.statistics": "",
+    "OutputCacheContext.add_tags": "*tags",
+    "OutputCacheContext.no_store": "",
+    "OutputCacheContext.vary_by": "name, value",
+    "OutputCacheMiddleware": "app, *, cache, policies, output, **options",
+    "OutputPolicy": (
+        "path, *, when, name, enabled, mode, ttl, default_ttl, heuristic, vary_by_query,"
+        " vary_by_header, vary_by_cookie, vary_by_route, vary_by, tags, statuses, lock,"
+        " lock_timeout, stale_while_revalidate, stale_if_error, keep, background_timeout, etag,"
+        " max_body_size, max_variants, honor_request_cache_control,"
+        " allow_set_cookie, on_request, on_serve, on_store"
+    ),
+    "OutputPolicy.matches": "scope",
     "Policy": (
         "*, ttl, l1_ttl, grace, eager, soft_timeout, background, negative_ttl, jitter, share,"
-        " load_timeout, cancel_abandoned"
+        " load_timeout, lease_wait, bulkhead, cancel_abandoned"
     ),
     "RedisSettings.from_client": "redis",
     "RedisSettings.from_environment": "prefix",
@@ -96,13 +120,19 @@ SIGNATURES = {
     "Region.set_many": "values",
     "Region.tags": "id_",
     "cache_of": "connection, name",
+    "get_output_cache": "request",
+    "output_cache": "policy, **settings",
     "cached": "cache, template, *, ttl, policy, tags",
     "combine_lifespans": "*lifespans",
     "get_cache": "connection",
     "named_cache": "name",
 }
 
-INTERNAL = {"Cache.load_registered", "Cache.resolve_policy"}
+INTERNAL = {
+    *("Cache.load_registered", "Cache.resolve_policy"),
+    *("Cache.drop_here", "Cache.entry", "Cache.spawn"),
+    *("OutputCache.evict_pages", "OutputCache.note_kept", "OutputCache.now", "OutputCache.plan"),
+}
 """Without an underscore because other modules of the package call them."""
 
 
@@ -145,7 +175,9 @@ def test_signature(path: str) -> None:
     assert parameters(resolved(path)) == SIGNATURES[path]
 
 
-@pytest.mark.parametrize("name", ["Cache", "CachedFunction", "ManualClock", "Region"])
+@pytest.mark.parametrize(
+    "name", ["Cache", "CachedFunction", "ManualClock", "OutputCache", "OutputPolicy", "Region"]
+)
 def test_every_public_method_is_pinned(name: str) -> None:
     """A new method is added to the table with its signature."""
     owner = getattr(asynccache, name)

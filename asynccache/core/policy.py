@@ -16,6 +16,9 @@ DEFAULT_TTL = 300.0
 DEFAULT_LOAD_TIMEOUT = 30.0
 """Longer than any query a handler should wait for, shorter than the usual proxy timeout of 60 s."""
 
+DEFAULT_LEASE_WAIT = 5.0
+"""Longer than a lease, so that a dead loader is outlived."""
+
 
 @dataclass(frozen=True, slots=True, init=False)
 class Policy:
@@ -41,6 +44,10 @@ class Policy:
         share: Keep the object itself in L1 and hand the same object to every caller, who must not
             change it. Off, values that can be changed are kept encoded and decoded for each hit.
         load_timeout: How long a loader may run before it is cancelled; None: without limit.
+        lease_wait: How long to wait for another process that loads the same key; then the value is
+            loaded here too, and kept in no level but L1. 0: not at all.
+        bulkhead: Loads count against the cache's ``max_concurrent_loads``. Say no only of loaders
+            that wait for loads of the same cache: they would wait for each other's permits.
         cancel_abandoned: Cancel a load when its last waiter has gone. None: yes for a loader
             passed to ``get_or_load``, which may use resources of the request that has gone; no
             for one registered with a region or ``@cached``, whose result the next call will want.
@@ -60,6 +67,8 @@ class Policy:
     jitter: float
     share: bool
     load_timeout: float | None
+    lease_wait: float
+    bulkhead: bool
     cancel_abandoned: bool | None
 
     def __init__(
@@ -75,6 +84,8 @@ class Policy:
         jitter: float = 0.0,
         share: bool = False,
         load_timeout: Duration | None = DEFAULT_LOAD_TIMEOUT,
+        lease_wait: Duration = DEFAULT_LEASE_WAIT,
+        bulkhead: bool = True,
         cancel_abandoned: bool | None = None,
     ) -> None:
         assign = object.__setattr__
@@ -92,6 +103,8 @@ class Policy:
             "load_timeout",
             None if load_timeout is None else seconds(load_timeout, "load_timeout"),
         )
+        assign(self, "lease_wait", seconds_or_zero(lease_wait, "lease_wait"))
+        assign(self, "bulkhead", _flag(bulkhead, "bulkhead"))
         assign(
             self,
             "cancel_abandoned",

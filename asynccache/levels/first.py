@@ -190,6 +190,24 @@ class FirstLevel:
             entry.soft = min(entry.expiry, entry.eager, self.proven_until)
         return entry
 
+    def look(self, key: str, *, stale: bool = False) -> Held | None:
+        """Return the value of a key that may be served now, as a held one.
+
+        Args:
+            key: The key.
+            stale: Also one past its lifetime, if it is in its grace and proved to be current.
+        """
+        entry = self.servable(key)
+        if entry is not None:
+            entry.hits += 1
+            return self.held_of(entry)
+        if stale and self._clock.monotonic() < self.proven_until:
+            held = self.in_grace(key)
+            if held is not None:
+                held.stale = True
+            return held
+        return None
+
     def current(self, key: str) -> Entry | None:
         """Return the entry of a key unless one of its tags has been invalidated since."""
         entry = self.engine.get(key)

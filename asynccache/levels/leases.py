@@ -22,10 +22,6 @@ LEASE_MS: Final = round(LEASE_SECONDS * 1000)
 RENEWALS: Final = 3
 """Times a lease is renewed within its own length: two may be lost."""
 
-LEASE_WAIT: Final = 5.0
-"""How long to wait for another process's fill: longer than a lease, so that a dead one is outlived;
-then the value is loaded here too and stored in no level but L1."""
-
 FIRST_POLL: Final = 0.005
 LAST_POLL: Final = 0.1
 """Seconds between looks at another's lease where its end is not heard of: many loads take

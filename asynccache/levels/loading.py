@@ -23,7 +23,7 @@ from asynccache.flights import Deliver
 from asynccache.levels.calling import BulkLoader, call_loader
 from asynccache.levels.first import Held
 from asynccache.levels.late_tags import tokens_of
-from asynccache.levels.leases import LEASE_MS, LEASE_WAIT
+from asynccache.levels.leases import LEASE_MS
 from asynccache.levels.shared import Levels, SecondLevel
 from asynccache.levels.store import Item, Lease, Raw
 from asynccache.memory.entry import Extra
@@ -260,7 +260,7 @@ class LoadRun:
     async def _load_in_turn(self, pending: list[str], second: SecondLevel) -> None:
         """Load the keys whose lease is granted; wait for the others' loads, up to a limit."""
         loop = asyncio.get_running_loop()
-        give_up = loop.time() + LEASE_WAIT
+        give_up = loop.time() + self._policy.lease_wait
         while pending:
             granted, denied = await self._claim(pending, second)
             to_load = granted | denied
@@ -347,7 +347,7 @@ class LoadRun:
         asof = levels.clock.monotonic()
         try:
             self._introduce(keys)
-            values = await call_loader(levels, self._loader, keys, self._policy.load_timeout)
+            values = await call_loader(levels, self._loader, keys, self._policy)
         except Exception as error:
             # Who asks for a refresh wants to know that there was none.
             if announce or not self._stand_in(keys):
@@ -431,9 +431,11 @@ class LoadRun:
 
     def _lifetime(self, key: str, value: Any) -> Lifetime:
         """Return how long a loaded value may be kept."""
-        policy = self._policy
-        if self._context.ttl is not None:
-            policy = policy.replace(ttl=self._context.ttl)
+        policy, context = self._policy, self._context
+        if context.grace is not None:
+            policy = policy.replace(grace=context.grace)
+        if context.ttl is not None:
+            policy = policy.replace(ttl=context.ttl)
         elif value is None and policy.negative_ttl is not None:
             ttl = self._levels.negatives.ttl(key, policy.negative_ttl, policy.ttl)
             policy = policy.replace(ttl=ttl)
@@ -478,7 +480,7 @@ class LoadRun:
             self._context = LoadContext(keys)
         else:
             etag = None if present.extra is None else present.extra.etag
-            self._context = LoadContext(keys, present.value, etag)
+            self._context = LoadContext(keys, present.value, etag, present.age)
         enter(self._context)
 
     def _stand_in(self, keys: Sequence[str]) -> bool:

@@ -80,21 +80,16 @@ async def test_race_03_absent_is_not_allowed(
 
 @against(store=mutants.GrantsEverybody)
 async def test_race_04_impatient_reader(
-    caches: Caches,
-    redis_url: str,
-    parts: Parts,
-    monkeypatch: pytest.MonkeyPatch,
-    *,
-    holds: bool,
+    caches: Caches, redis_url: str, parts: Parts, *, holds: bool
 ) -> None:
     """Who is tired of waiting for a lease loads for itself, and stores that nowhere for others."""
-    monkeypatch.setattr("asynccache.levels.loading.LEASE_WAIT", 0.1)
     holder, impatient, changing = [await caches.start(redis_url, parts=parts) for _ in range(3)]
     source = Source("old")
     first, second = source.slow(), source.slow()
     held = asyncio.create_task(holder.get_or_load(KEY, first))
     await first.has_read.wait()
-    waiting = asyncio.create_task(impatient.get_or_load(KEY, second))
+    tired = Policy(lease_wait=0.1)
+    waiting = asyncio.create_task(impatient.get_or_load(KEY, second, policy=tired))
     await second.has_read.wait()
 
     source.value = "new"

@@ -364,10 +364,9 @@ async def test_a_slow_load_keeps_its_lease(
 
 
 async def test_a_waiter_that_is_refused_for_long_loads_for_itself(
-    caches: Caches, redis_url: str, monkeypatch: pytest.MonkeyPatch
+    caches: Caches, redis_url: str
 ) -> None:
     """It keeps what it has loaded, and leaves Redis to the holder of the lease."""
-    monkeypatch.setattr("asynccache.levels.loading.LEASE_WAIT", 0.3)
     here, there = await two(caches, redis_url)
     source = Source("value")
     slow = source.slow()
@@ -375,7 +374,8 @@ async def test_a_waiter_that_is_refused_for_long_loads_for_itself(
     await slow.has_read.wait()
 
     start = time.monotonic()
-    assert await there.get_or_load(KEY, source.load) == "value"
+    tired = Policy(lease_wait=0.3)
+    assert await there.get_or_load(KEY, source.load, policy=tired) == "value"
     assert 0.25 < time.monotonic() - start < 1.3
     assert await there.get_or_load(KEY, source.load) == "value"
     assert (source.loads, there.statistics().l1_hits) == (2, 1)

@@ -1,0 +1,63 @@
+"""What a response to an unsafe method makes invalid (RFC 9111, 4.4)."""
+
+from __future__ import annotations
+
+from typing import Final
+from urllib.parse import urljoin, urlsplit
+
+from asynccache.core.http_fields import Headers, field_lines
+
+SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+"""RFC 9110, 9.2.1. A method that nobody knows is not safe."""
+
+_PORTS: Final = {"http": 80, "https": 443}
+LONGEST: Final = 8_192
+
+
+def invalidated_by(
+    method: str,
+    status: int,
+    *,
+    scheme: str,
+    host: bytes,
+    path: bytes,
+    query: bytes,
+    headers: Headers,
+) -> list[tuple[bytes, bytes]]:
+    """Return the paths and queries, of the request's own origin, that have become invalid.
+
+    Args:
+        method: The request's method.
+        status: The response's status code.
+        scheme: The request's scheme.
+        host: Its host.
+        path: Its path, as it was sent.
+        query: Its query, likewise.
+        headers: The response's fields.
+    """
+    if method in SAFE or not 200 <= status < 400:
+        return []
+    targets = [(path, query)]
+    base = f"{scheme}://{host.decode('latin-1')}{path.decode('latin-1')}"
+    for name in (b"location", b"content-location"):
+        for line in field_lines(headers, name)[:1]:
+            target = _target(base, line)
+            if target is not None and target not in targets:
+                targets.append(target)
+    return targets
+
+
+def _target(base: str, reference: bytes) -> tuple[bytes, bytes] | None:
+    """Return what a reference names, if it is of the same origin as its base."""
+    if len(reference) > LONGEST:
+        return None
+    try:
+        own, other = urlsplit(base), urlsplit(urljoin(base, reference.decode("ascii").strip()))
+        same = (own.scheme, own.hostname, own.port or _PORTS.get(own.scheme)) == (
+            *(other.scheme, other.hostname, other.port or _PORTS.get(other.scheme)),
+        )
+    except (ValueError, UnicodeDecodeError):
+        return None
+    if not same:
+        return None
+    return (other.path or "/").encode("latin-1"), other.query.encode("latin-1")
