@@ -9,24 +9,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
-from collections.abc import Awaitable, Collection, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Awaitable, Collection, Sequence
+from typing import TypeVar
 
 from asynccache.context import LoadContext, enter
 from asynccache.core.fence import Fence
 from asynccache.core.freshness import Found, Fresh, Reading, Stale
-from asynccache.core.policy import Lifetime, Policy
+from asynccache.core.policy import Policy
 from asynccache.errors import Unavailable
 from asynccache.events import StaleServed
 from asynccache.flights import Deliver
 from asynccache.levels.calling import BulkLoader, call_loader
+from asynccache.levels.claims import Claims
 from asynccache.levels.first import Held
-from asynccache.levels.late_tags import tokens_of
-from asynccache.levels.leases import LEASE_MS
+from asynccache.levels.keeping import Keeping
 from asynccache.levels.shared import Levels, SecondLevel
-from asynccache.levels.store import Item, Lease, Raw
-from asynccache.memory.entry import Extra
+from asynccache.levels.store import Raw
 from asynccache.types import MISSING, Missing
 
 logger = logging.getLogger("asynccache")
@@ -46,10 +44,11 @@ class LoadRun:
     """
 
     __slots__ = (
-        "_clock",
+        "_claims",
         "_context",
         "_deliver",
         "_fence",
+        "_keeping",
         "_keys",
         "_levels",
         "_loader",
@@ -57,13 +56,8 @@ class LoadRun:
         "_open",
         "_policy",
         "_present",
-        "_settling",
         "_stale",
-        "_stamps",
         "_tags",
-        "_token",
-        "_tokens",
-        "_unkept",
     )
 
     def __init__(
@@ -78,21 +72,15 @@ class LoadRun:
         self._keys = keys
         self._loader = loader
         self._policy = policy
-        self._token = b""  # most runs find the value, and need none
+        self._claims = Claims()
         # Set by whichever of the two entrances is taken.
         self._deliver: Deliver[Held | Missing]
         self._fence: Fence
+        self._keeping: Keeping
         self._open = set(keys)  # those without a value so far
         self._tags = tags
-        self._tokens: Mapping[str, bytes] = {}  # from before the load
-        self._clock: int | None = None  # likewise
         self._stale: dict[str, tuple[Stale, float]] = {}  # and until when they may be used
-        # In which life of its server a key's lease was granted: a later one may have got the lease
-        # back with an old snapshot, and not the delete that took it away (race 15).
-        self._stamps: dict[str, bytes] = {}
         self._looked_at: dict[str, object] = {}
-        self._unkept: set[str] = set()  # their source is about to be changed
-        self._settling: dict[str, float] = {}  # their source may be old, for so many seconds
         self._context: LoadContext
         self._present: Held | None = None  # what is there, for a refresh
 
@@ -108,8 +96,8 @@ class LoadRun:
         Raises:
             Exception: Whatever the loader raised, unless stale values may stand in.
         """
-        self._deliver = deliver
-        with self._levels.first.fences.over(*self._keys) as self._fence:
+        with self._levels.first.fences.over(*self._keys) as fence:
+            self._begin(deliver, fence)
             for key in overtaken:
                 self._fence.poison(key)
             second = self._levels.second
@@ -118,7 +106,7 @@ class LoadRun:
                 return
             usable = [key for key in self._keys if not second.journal.holds(key)]
             try:
-                self._tokens = await _asked(self._levels.learn(self._tags))
+                self._claims.tokens = await _asked(self._levels.learn(self._tags))
                 if not self._levels.expectation.is_miss:
                     await self._look(usable)
                 await self._load_in_turn([key for key in usable if key in self._open], second)
@@ -136,8 +124,8 @@ class LoadRun:
 
     async def refresh(self, deliver: Deliver[Held | Missing], overtaken: Collection[str]) -> None:
         """Load whatever is there, and replace it in every process. See `get_or_load`."""
-        self._deliver = deliver
-        with self._levels.first.fences.over(*self._keys) as self._fence:
+        with self._levels.first.fences.over(*self._keys) as fence:
+            self._begin(deliver, fence)
             for key in overtaken:
                 self._fence.poison(key)
             # What began earlier may end later, and would bring the older value back.
@@ -152,9 +140,9 @@ class LoadRun:
 
         Nobody waits for it. Who comes while it runs, and is not served by it, loads for himself.
         """
-        self._deliver = deliver
         (key,) = self._keys
-        with self._levels.first.fences.over(key) as self._fence:
+        with self._levels.first.fences.over(key) as fence:
+            self._begin(deliver, fence)
             if key in overtaken:
                 return deliver(key, MISSING)
             try:
@@ -167,6 +155,17 @@ class LoadRun:
             self._settle(key, MISSING)
         return None
 
+    def _begin(self, deliver: Deliver[Held | Missing], fence: Fence) -> None:
+        self._deliver, self._fence = deliver, fence
+        self._keeping = Keeping(
+            self._levels,
+            self._policy,
+            tags=self._tags,
+            claims=self._claims,
+            fence=fence,
+            settle=self._settle,
+        )
+
     async def _refresh_in_turn(self, key: str, second: SecondLevel | None) -> None:
         first = self._levels.first
         if second is None:
@@ -176,9 +175,9 @@ class LoadRun:
             return
         if second.journal.holds(key):
             return
-        self._tokens = await _asked(self._levels.learn(self._tags))
+        self._claims.tokens = await _asked(self._levels.learn(self._tags))
         asof = self._levels.clock.monotonic()
-        ((raw, reading),) = await _asked(self._levels.read([key], self._tokens))
+        ((raw, reading),) = await _asked(self._levels.read([key], self._claims.tokens))
         self._looked_at[key] = raw.value
         if isinstance(reading, Found):
             self._present = held = first.hold_reading(reading, self._policy, self._fence.epoch)
@@ -195,14 +194,11 @@ class LoadRun:
         if second is None:
             return []
         try:
-            token = self._token = secrets.token_bytes(16)
-            leases = await second.store.acquire(self._keys, token, LEASE_MS, steal=True)
-            self._stamps = {key: second.store.stamp(key) for key in self._keys}
-            self._tokens = await self._levels.learn(self._tags)
+            leases = await self._claims.ask(self._keys, second, steal=True)
+            self._claims.tokens = await self._levels.learn(self._tags)
         except Unavailable:
             second.note(self._keys)
             return []
-        self._note(self._keys, leases)
         denied = [key for key, lease in zip(self._keys, leases, strict=True) if lease.denied]
         if denied:
             # What cannot be replaced has to go: the value that is loaded now is newer.
@@ -219,14 +215,14 @@ class LoadRun:
 
     async def _look(self, keys: Sequence[str]) -> None:
         asof = self._levels.clock.monotonic()
-        found = await _asked(self._levels.read(keys, self._tokens))
+        found = await _asked(self._levels.read(keys, self._claims.tokens))
         for key, (raw, reading) in zip(keys, found, strict=True):
             self._looked_at[key] = raw.value
             self._levels.expectation.note(missed=raw.value is None)
             self._accept(key, reading, asof)
 
     async def _accept_raw(self, key: str, raw: Raw, asof: float) -> None:
-        answer = self._levels.interpret_all({key: raw}, self._tokens)
+        answer = self._levels.interpret_all({key: raw}, self._claims.tokens)
         ((_, reading),) = await _asked(answer)
         self._accept(key, reading, asof)
 
@@ -234,7 +230,7 @@ class LoadRun:
         if isinstance(reading, Fresh):
             self._levels.counters.l2_hits += 1
             held = self._levels.first.hold_reading(reading, self._policy, self._fence.epoch)
-            self._install(key, held, reading.left, asof=asof, since=asof)
+            self._keeping.install(key, held, reading.left, asof=asof, since=asof)
             self._settle(key, held)
         elif isinstance(reading, Stale):
             self._stale[key] = (reading, asof + reading.left.grace)
@@ -286,14 +282,7 @@ class LoadRun:
         Some may have been filled since we looked.
         """
         asof = self._levels.clock.monotonic()
-        try:
-            self._token = self._token or secrets.token_bytes(16)
-            leases = await _asked(second.store.acquire(keys, self._token, LEASE_MS))
-            self._stamps |= {key: second.store.stamp(key) for key in keys}
-        except asyncio.CancelledError:
-            # They may be granted all the same, and would keep others waiting for nobody.
-            second.leases.release_soon(keys, self._token)
-            raise
+        leases = await _asked(self._claims.ask(keys, second))
         for key, lease in zip(keys, leases, strict=True):
             value = lease.raw.value
             if key not in self._looked_at:
@@ -301,28 +290,10 @@ class LoadRun:
             if isinstance(value, bytes) and value != self._looked_at.get(key):
                 await self._accept_raw(key, lease.raw, asof)
             self._looked_at[key] = value
-        self._note(keys, leases)
-        granted = {key for key, lease in zip(keys, leases, strict=True) if lease.granted}
-        # Under an intent everybody loads for himself, and keeps nothing.
-        denied = {
-            key
-            for key, lease in zip(keys, leases, strict=True)
-            if lease.denied or (lease.is_written and key in self._open)
-        }
-        in_vain = (granted - self._open) | (granted & denied)
+        granted, denied, in_vain = self._claims.sorted_out(keys, leases, self._open)
         if in_vain:
-            second.leases.release_soon(in_vain, self._token)
-        granted -= denied
-        return frozenset(granted & self._open), frozenset(denied & self._open)
-
-    def _note(self, keys: Sequence[str], leases: Sequence[Lease]) -> None:
-        """Note what came with the leases about the state of the source."""
-        for key, lease in zip(keys, leases, strict=True):
-            self._clock = lease.clock
-            if lease.is_written:
-                self._unkept.add(key)
-            if lease.settling_ms:
-                self._settling[key] = lease.settling_ms / 1000
+            second.leases.release_soon(in_vain, self._claims.token)
+        return granted, denied
 
     async def _load(
         self, keys: Sequence[str], *, leased: Collection[str], announce: bool = False
@@ -332,7 +303,7 @@ class LoadRun:
         if second is None or not leased:
             await self._load_and_keep(keys, None, frozenset(), announce=announce)
             return
-        async with second.leases.kept(leased, self._token):
+        async with second.leases.kept(leased, self._claims.token):
             await self._load_and_keep(keys, second, leased, announce=announce)
 
     async def _load_and_keep(
@@ -355,121 +326,15 @@ class LoadRun:
             logger.warning("serving stale values: the loader failed: %r", error)
             levels.events.emit(StaleServed(tuple(keys), error))
             if second is not None:
-                await second.leases.release(leased, self._token)
+                await second.leases.release(leased, self._claims.token)
             return
-        await self._take_in(values, keys, second, leased, announce=announce, asof=asof)
-
-    async def _take_in(
-        self,
-        values: Mapping[str, Any],
-        keys: Sequence[str],
-        second: SecondLevel | None,
-        leased: Collection[str],
-        *,
-        announce: bool,
-        asof: float,
-    ) -> None:
-        """Store what was loaded, in Redis first, and give it to those who wait."""
-        levels, context = self._levels, self._context
-        since = levels.clock.monotonic()
-        tags = tuple(dict.fromkeys((*self._tags, *context.tags)))
-        extra = Extra(tags, context.etag, context.version)
-        is_plain = not (tags or context.etag is not None or context.version)
-        lifetimes: dict[str, Lifetime] = {}
-        held: dict[str, Held] = {}
-        for key in keys:
-            if key not in values:
-                self._settle(key, MISSING)
-                continue
-            held[key] = levels.first.hold(values[key], self._policy)
-            held[key].extra, held[key].epoch = None if is_plain else extra, self._fence.epoch
-            lifetimes[key] = self._lifetime(key, values[key])
-        storable = {key: held[key] for key in held if key in leased and context.is_kept}
-        items = await self._items(storable, lifetimes, extra, asof=asof, since=since)
-        refused = await self._fill(items, second, announce=announce)
-        if second is not None:
-            await second.leases.release([key for key in leased if key not in items], self._token)
-        for key, value in held.items():
-            if key not in refused and key not in self._unkept and context.is_kept:
-                value.load_time = since - asof
-                by = self._fence if key in items else None
-                self._install(key, value, lifetimes[key], asof=asof, since=since, written_by=by)
-            else:
-                self._levels.first.outdo(key, by=self._fence)
-            self._settle(key, value)
-
-    async def _items(
-        self,
-        helds: Mapping[str, Held],
-        lifetimes: Mapping[str, Lifetime],
-        extra: Extra,
-        *,
-        asof: float,
-        since: float,
-    ) -> dict[str, Item]:
-        """Return the records of loaded values; none, if they may be older than their tags."""
-        levels = self._levels
-        tokens = None
-        if helds:
-            tokens = await tokens_of(
-                levels, extra.tags, known=self._tokens, before=asof, clock=self._clock
-            )
-        if tokens is None:
-            return {}
-        items: dict[str, Item] = {}
-        for key, held in helds.items():
-            payload = levels.codec.encode(held.value) if held.payload is None else held.payload
-            items[key] = levels.item(
-                *(key, payload, lifetimes[key], tokens),
-                tags=extra.tags,
-                etag=extra.etag,
-                version=extra.version,
-                load_ms=round((since - asof) * 1000),
-                stamp=self._stamps.get(key),
-            )
-        return items
-
-    def _lifetime(self, key: str, value: Any) -> Lifetime:
-        """Return how long a loaded value may be kept."""
-        policy, context = self._policy, self._context
-        if context.grace is not None:
-            policy = policy.replace(grace=context.grace)
-        if context.ttl is not None:
-            policy = policy.replace(ttl=context.ttl)
-        elif value is None and policy.negative_ttl is not None:
-            ttl = self._levels.negatives.ttl(key, policy.negative_ttl, policy.ttl)
-            policy = policy.replace(ttl=ttl)
-        if value is not None or policy.negative_ttl is None:
-            self._levels.negatives.exists(key)
-        lifetime = policy.lifetime(self._levels.random())
-        settling = self._settling.get(key)
-        if settling is None:
-            return lifetime
-        return Lifetime(min(settling, lifetime.fresh or settling), 0.0)
-
-    async def _fill(
-        self, items: Mapping[str, Item], second: SecondLevel | None, *, announce: bool
-    ) -> set[str]:
-        """Store records in L2; return the keys whose lease was lost to something newer."""
-        if second is None or not items:
-            return set()
-        self._levels.first.expect(items, self._fence)
-        try:
-            stored = await second.store.fill(items, self._token, announce=announce)
-        except Unavailable as error:
-            logger.debug("a fill did not reach Redis: %s", error)
-            stored = set(items)
-            if announce:
-                second.note(items)  # the older value is still there
-        if announce:
-            # Reads that began meanwhile may hold what has been replaced.
-            self._levels.first.fences.poison(items, spare=self._fence)
-        refused = set(items) - stored
-        # Something newer has happened, of which this process may not have heard yet: what it holds
-        # is older than what whoever asked is about to see.
-        self._levels.first.forget(list(refused), spare=self._fence)
-        self._levels.counters.fills_refused += len(refused)
-        return refused
+        await self._keeping.take_in(
+            *(values, keys, self._context),
+            second=second,
+            leased=leased,
+            announce=announce,
+            asof=asof,
+        )
 
     def _introduce(self, keys: Sequence[str]) -> None:
         """Let the loader know what is there already."""
@@ -495,23 +360,6 @@ class LoadRun:
             self._settle(key, held)
         self._levels.counters.stale_served += len(stale)
         return True
-
-    def _install(
-        self,
-        key: str,
-        held: Held,
-        left: Lifetime,
-        *,
-        asof: float,
-        since: float,
-        written_by: Fence | None = None,
-    ) -> None:
-        first = self._levels.first
-        times = {"asof": asof, "since": since}
-        if not self._fence.intact(key) or not first.install(
-            key, held, left=left, policy=self._policy, written_by=written_by, **times
-        ):
-            first.outdo(key, by=self._fence)
 
 
 class _SecondLevelLost(Exception):

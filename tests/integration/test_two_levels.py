@@ -346,7 +346,7 @@ async def test_a_slow_load_keeps_its_lease(
     """It is renewed for as long as the load runs: no second load begins beside it."""
     monkeypatch.setattr("asynccache.levels.leases.LEASE_SECONDS", 0.3)
     monkeypatch.setattr("asynccache.levels.leases.LEASE_MS", 300)
-    monkeypatch.setattr("asynccache.levels.loading.LEASE_MS", 300)
+    monkeypatch.setattr("asynccache.levels.claims.LEASE_MS", 300)
     here, there = await two(caches, redis_url)
     source = Source("value")
     slow = source.slow()

@@ -180,7 +180,7 @@ class _Server:
 async def _serve(url: str, options: dict[str, Any]) -> None:
     if lease := options.pop("lease", None):
         mock.patch("asynccache.levels.leases.LEASE_SECONDS", lease).start()
-        for module in ("leases", "loading"):
+        for module in ("leases", "claims"):
             mock.patch(f"asynccache.levels.{module}.LEASE_MS", round(lease * 1000)).start()
     loop = asyncio.get_running_loop()
     lines = asyncio.StreamReader()
