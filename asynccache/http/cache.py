@@ -28,6 +28,9 @@ run of the application, which it would have cost anyway."""
 MAX_TOTAL_SIZE: Final = 128 * 1024 * 1024
 """Bytes. ASP.NET Core's output cache has 100 MB."""
 
+REFRESH_REST: Final = 1.0
+"""Seconds between refreshes of one response: an application that fails is not tried at each hit."""
+
 STORE_PATIENCE: Final = 0.05
 """Seconds that the last message of a response waits for Redis to have it; see `store_response`."""
 
@@ -137,6 +140,7 @@ class OutputCache:
         self.stripped = frozenset(_lowered(stripped_headers, "stripped_headers"))
         self.wall = wall
         self.marks = Marks(seconds_or_zero(hit_for_miss, "hit_for_miss"))
+        self.rests = Marks(REFRESH_REST)
         self.variants = Variants()
         self._budget = Budget(
             positive_int(max_total_size, "max_total_size"), lambda key: cache.entry(key) is not None

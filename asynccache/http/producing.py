@@ -126,7 +126,8 @@ async def _follow(visit: Visit, key: str, result: LoadResult[Any] | None) -> Non
         left = value.freshness(result.age)
         # A stale one comes from a flight whose leader's application has failed.
         is_usable = left > 0 or (result.stale and value.may_stand_in(result.age))
-        if is_usable and await visit.may_serve(value, result.age):
+        is_new = result.level == "loader"
+        if is_usable and await visit.may_serve(value, result.age, is_new=is_new):
             counters = visit.output.counters
             counters.hits += left > 0
             counters.stale += left <= 0
@@ -134,6 +135,8 @@ async def _follow(visit: Visit, key: str, result: LoadResult[Any] | None) -> Non
             if result.level == "L2":
                 visit.output.note_kept(key, value)
             return await visit.answer(value, result.age + value.age, status)
+        if visit.wants_new and not is_new:
+            return await produce(visit, key)
     return await visit.pass_on(_MISS)
 
 
@@ -209,9 +212,11 @@ def refresh_soon(visit: Visit, key: str) -> None:
         visit: One of those requests.
         key: The response's key.
     """
-    refreshing = visit.output.refreshing
-    if key in refreshing:
+    output = visit.output
+    refreshing = output.refreshing
+    if key in refreshing or output.rests.holds(key, output.now()):
         return
+    output.rests.add(key, output.now())
     work = within(_refresh, visit, key, seconds=visit.plan.background_timeout)
     task = spawned(visit.output.cache, work, "asynccache refresh response")
     if task is not None:

@@ -29,6 +29,8 @@ from asynccache.http.visit import Visit, call_hooks
 
 logger = logging.getLogger("asynccache")
 
+NO_CONTENT: Final = 204
+
 ROOT_SECONDS: Final = 86_400.0
 """For how long it is remembered what the responses of a page vary by."""
 
@@ -180,6 +182,9 @@ class _Run:
         if self._visit.plan.etag and combined(fields, b"etag") is None:
             tag = generated_etag(body, combined(fields, b"content-encoding"))
             fields = (*fields, (b"etag", tag))
+        if status != NO_CONTENT and combined(fields, b"content-length") is None:
+            # It was sent in chunks, because nobody knew.
+            fields = (*fields, (b"content-length", b"%d" % len(body)))
         return StoredResponse(
             status,
             fields,

@@ -76,15 +76,18 @@ class Visit:
         fields = variant_of(varies.names, self.request.headers, NORMALISED)
         return variant_key(self.root, varies.generation, self.values, fields)
 
-    async def may_serve(self, stored: StoredResponse, age: float) -> bool:
+    async def may_serve(self, stored: StoredResponse, age: float, *, is_new: bool = False) -> bool:
         """Tell whether a stored response may answer the request.
 
         Args:
             stored: The response.
             age: How long it has been stored, in seconds.
+            is_new: It was made while the request waited: nobody can ask for a newer one.
         """
         if self.request.has_credentials and not stored.shared and not self.plan.by_credentials:
             return False
+        if is_new:
+            return True
         if self.demands is not None and not is_enough(
             self.demands, age=age + stored.age, left=stored.freshness(age)
         ):

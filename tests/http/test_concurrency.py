@@ -218,6 +218,7 @@ async def test_28_a_refresh_that_takes_too_long_is_given_up() -> None:
         await stale_site(here)
         await here.get("/")
         await asyncio.sleep(0.1)
+        here.advance(1.1)
         assert (await here.get("/")).body == b"1"
         await asyncio.sleep(0.05)
         assert (await here.get("/")).body == b"3"
@@ -282,3 +283,23 @@ async def test_while_the_cache_is_closing_responses_pass() -> None:
         await asyncio.sleep(0.01)
     go_on.set()
     assert (await asyncio.wait_for(running, 5)).body == b"x"
+
+
+async def test_28_an_application_that_fails_is_not_asked_at_each_stale_hit() -> None:
+    """Once a second is enough."""
+
+    async def handler(exchange: Exchange) -> None:
+        if exchange.number > 1:
+            raise RuntimeError("down")
+        await exchange.respond("x")
+
+    async with site(handler, OutputPolicy(ttl=10, stale_while_revalidate=60)) as here:
+        await stale_site(here)
+        for _ in range(5):
+            assert (await here.get("/")).is_stored
+            await asyncio.sleep(0.01)
+        assert here.calls == 2
+        here.advance(1.1)
+        await here.get("/")
+        await asyncio.sleep(0.01)
+        assert here.calls == 3

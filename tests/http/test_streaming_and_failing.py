@@ -329,3 +329,18 @@ async def test_files_and_their_validators(tmp_path: object) -> None:
         assert (await here.get("/", [("if-none-match", etag)])).status == 304
         assert (await here.get("/", [("range", "bytes=0-9")])).body == b"0123456789"
         assert here.calls == 1
+
+
+async def test_a_stored_response_says_how_long_it_is() -> None:
+    """Though it was sent in chunks, when nobody knew; a 204 has no length."""
+
+    async def handler(exchange: Exchange) -> None:
+        await exchange.start(status=204 if exchange.path == "/none" else 200)
+        if exchange.path != "/none":
+            await exchange.body(b"0123", more=True)
+        await exchange.body()
+
+    async with site(handler, OutputPolicy(ttl=60, statuses=[200, 204])) as here:
+        for url, length in (("/", "4"), ("/none", None)):
+            assert (await here.get(url))["content-length"] is None
+            assert (await here.get(url))["content-length"] == length

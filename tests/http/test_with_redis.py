@@ -129,3 +129,18 @@ async def _scribble(server: RedisServer) -> None:
         for key in await client.keys("*"):
             if await client.type(key) == b"string":
                 await client.set(key, b"\x00garbage", keepttl=True)
+
+
+async def test_a_client_that_wants_news_gets_them_though_redis_has_something(
+    redis_url: str,
+) -> None:
+    """And they replace it."""
+    policy = OutputPolicy(ttl=60, honor_request_cache_control=True)
+    async with Cache(redis_url) as one, Cache(redis_url) as two:
+        first, second = Site(one, plain, [policy]), Site(two, plain, [policy])
+        await first.get("/")
+        assert (await second.get("/", [("cache-control", "no-cache")])).body == b"1"
+        assert second.calls == 1
+        await asyncio.sleep(0.1)
+        assert (await first.get("/")).is_stored
+        assert first.calls == 1
