@@ -262,8 +262,9 @@ class LoadRun:
             to_load = granted | denied
             refused = [key for key in pending if key in self._open and key not in to_load]
             patient = loop.time() < give_up
-            if to_load or not patient:
-                await self._load([*to_load, *([] if patient else refused)], leased=granted)
+            chosen = [*to_load, *([] if patient else refused)]
+            if chosen:
+                await self._load(chosen, leased=granted)
             pending = []
             for key in refused if patient else []:
                 asof = self._levels.clock.monotonic()

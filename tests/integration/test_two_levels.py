@@ -421,3 +421,22 @@ async def test_counting_from_two_processes_loses_nothing(caches: Caches, redis_u
 
     assert sorted(counts) == list(range(1, 201))
     assert await here.get("n") == await there.get("n") == 200
+
+
+async def test_who_does_not_wait_for_leases_takes_what_comes_with_one(
+    caches: Caches, redis_url: str
+) -> None:
+    """Asked for the lease at once, Redis may have the value: nothing is left to load then."""
+    here, there = await two(caches, redis_url)
+    await here.set_many({f"k{number}": number for number in range(5)})
+    source = Source("loaded")
+    impatient = Policy(lease_wait=0)
+    for number in range(64):
+        await there.get_or_load(f"missing {number}", source.load, policy=impatient)
+
+    values = [
+        await there.get_or_load(f"k{number}", source.load, policy=impatient) for number in range(5)
+    ]
+    assert values == list(range(5))
+    assert source.loads == 64
+    assert there.statistics().load_failures == 0
