@@ -30,10 +30,9 @@ class Keeping:
         tags: What they are tagged with, besides what their loader says.
         claims: What was taken before the load.
         fence: That of the run.
-        settle: Gives a key's value to those who wait.
     """
 
-    __slots__ = ("_claims", "_fence", "_levels", "_policy", "_settle", "_tags")
+    __slots__ = ("_claims", "_fence", "_levels", "_policy", "_tags")
 
     def __init__(
         self,
@@ -43,20 +42,19 @@ class Keeping:
         tags: tuple[str, ...],
         claims: Claims,
         fence: Fence,
-        settle: Callable[[str, Held | Missing], None],
     ) -> None:
         self._levels = levels
         self._policy = policy
         self._tags = tags
         self._claims = claims
         self._fence = fence
-        self._settle = settle
 
     async def take_in(
         self,
         values: Mapping[str, Any],
         keys: Sequence[str],
         context: LoadContext,
+        settle: Callable[[str, Held | Missing], None],
         *,
         second: SecondLevel | None,
         leased: Collection[str],
@@ -69,6 +67,7 @@ class Keeping:
             values: What the loader has returned.
             keys: What it was asked for.
             context: What it has said.
+            settle: Gives a key's value to those who wait.
             second: Redis; None: it is not to be asked.
             leased: The keys that may be stored there.
             announce: The others may hold an older value, and are told.
@@ -83,7 +82,7 @@ class Keeping:
         held: dict[str, Held] = {}
         for key in keys:
             if key not in values:
-                self._settle(key, MISSING)
+                settle(key, MISSING)
                 continue
             held[key] = levels.first.hold(values[key], self._policy)
             held[key].extra, held[key].epoch = None if is_plain else extra, self._fence.epoch
@@ -101,7 +100,7 @@ class Keeping:
                 self.install(key, value, lifetimes[key], asof=asof, since=since, written_by=by)
             else:
                 levels.first.outdo(key, by=self._fence)
-            self._settle(key, value)
+            settle(key, value)
 
     def install(
         self,

@@ -163,7 +163,6 @@ class LoadRun:
             tags=self._tags,
             claims=self._claims,
             fence=fence,
-            settle=self._settle,
         )
 
     async def _refresh_in_turn(self, key: str, second: SecondLevel | None) -> None:
@@ -330,7 +329,7 @@ class LoadRun:
                 await second.leases.release(leased, self._claims.token)
             return
         await self._keeping.take_in(
-            *(values, keys, self._context),
+            *(values, keys, self._context, self._settle),
             second=second,
             leased=leased,
             announce=announce,

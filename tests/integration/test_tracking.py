@@ -19,7 +19,7 @@ from asynccache.redis.settings import RedisSettings
 from tests.support.caches import Caches, bus_of, bus_open, link_of, runtime_of, store_of
 from tests.support.fault_proxy import FaultProxy
 from tests.support.redis_sentinel import RedisSentinels
-from tests.support.redis_server import RedisServer, available_servers
+from tests.support.redis_server import RedisServer
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.integration
@@ -33,13 +33,10 @@ BUSY = 0.15
 """Seconds that a busy machine may be late."""
 
 
-@pytest.fixture(scope="module", params=("redis", "valkey"))
-def server(request: pytest.FixtureRequest) -> Iterator[RedisServer]:
-    """A server of each kind that there is."""
-    paths = [path for name, path in available_servers().items() if name.startswith(request.param)]
-    if not paths:
-        pytest.skip(f"there is no {request.param} here")
-    with RedisServer(binary=paths[0]) as running:
+@pytest.fixture(scope="module")
+def server() -> Iterator[RedisServer]:
+    """A server for this file: the settings of a shared one must stay as they are."""
+    with RedisServer() as running:
         yield running
 
 
