@@ -45,16 +45,15 @@ def combined(headers: Headers, name: bytes) -> bytes | None:
 
 def split_list(value: bytes) -> list[bytes]:
     """Return the members of a list (RFC 9110, 5.6.1); commas in quoted strings separate nothing."""
-    members: list[bytes] = []
-    member = b""
-    for piece in _PIECE.findall(value):
+    found: list[bytes] = []
+    pieces: list[bytes] = []
+    for piece in (*_PIECE.findall(value), b","):
         if piece == b",":
-            members.append(member.strip(b" \t"))
-            member = b""
+            found.append(b"".join(pieces).strip(b" \t"))
+            pieces.clear()
         else:
-            member += piece
-    members.append(member.strip(b" \t"))
-    return [member for member in members if member]
+            pieces.append(piece)
+    return [member for member in found if member]
 
 
 def members(headers: Headers, name: bytes) -> list[bytes]:
