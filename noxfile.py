@@ -33,6 +33,10 @@ BENCH = (
     *("aiocache>=0.12", "async-lru>=2.0", "cachebox>=5.0", "cachetools>=5.5", "cashews>=7.0"),
     *("moka-py>=0.2", "theine>=2.0", "types-cachetools"),
 )
+HTTP_PEERS = (
+    *("hishel[async]>=1.0", "cashews>=7.0", "starlette-caches>=0.4", "fastapi-cache2>=0.2"),
+)
+SERVER = ("uvicorn>=0.30", "uvloop>=0.21", "httptools>=0.6")
 REDIS_CLIENTS = ("coredis>=6.0", "valkey-glide>=2.0", "uvloop>=0.21")
 HTTP_CACHE_TESTS = "http-cache-tests@0.4.5"
 # mkdocs 2 drops plugins and themes; zensical, which follows it, does not yet fail on a docstring
@@ -243,6 +247,18 @@ def bench_tracking(session: nox.Session) -> None:
     session.install(".")
     install_server(session)
     session.run("python", "-m", "tests.benchmarks.bench_tracking", *session.posargs)
+
+
+@nox.session
+def bench_http(session: nox.Session) -> None:
+    """Measure a response out of the output cache, in process and through a server under wrk."""
+    session.install(".[cli,fastapi]", *SERVER)
+    for package in HTTP_PEERS:
+        try:
+            session.install(package)
+        except CommandFailed:
+            session.warn(f"{package} cannot be installed here: it will be missing")
+    session.run("python", "-m", "tests.benchmarks.bench_http", *session.posargs)
 
 
 @nox.session

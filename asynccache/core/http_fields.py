@@ -40,6 +40,8 @@ def field_lines(headers: Headers, name: bytes) -> list[bytes]:
 def combined(headers: Headers, name: bytes) -> bytes | None:
     """Return a field's value, its lines joined with commas (RFC 9110, 5.3); None: it is absent."""
     lines = field_lines(headers, name)
+    if len(lines) == 1:
+        return lines[0]
     return b", ".join(lines) if lines else None
 
 

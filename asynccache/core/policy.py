@@ -116,15 +116,21 @@ class Policy:
         settings = {name: getattr(self, name) for name in self.__dataclass_fields__}
         return Policy(**{**settings, **changes})
 
-    def lifetime(self, random: float) -> Lifetime:
+    def lifetime(
+        self, random: float, *, ttl: float | None = None, grace: float | None = None
+    ) -> Lifetime:
         """Return the lifetime of one value.
 
         Args:
             random: A number from 0 to below 1, drawn for this value.
+            ttl: Seconds for which it is fresh, instead of the policy's.
+            grace: Seconds of grace, instead of the policy's.
         """
-        if self.ttl is None:
-            return Lifetime(None, self.grace)
-        return Lifetime(self.ttl * (1.0 - self.jitter * random), self.grace)
+        fresh = self.ttl if ttl is None else ttl
+        kept = self.grace if grace is None else grace
+        if fresh is None:
+            return Lifetime(None, kept)
+        return Lifetime(fresh * (1.0 - self.jitter * random), kept)
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,10 +72,8 @@ class OutputCacheMiddleware:
         """Serve a request."""
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
-        if scope["method"] == "GET":
-            key = self._quick.page(scope)
-            if key is not None and await self._quick.serve(key, send):
-                return None
+        if scope["method"] == "GET" and await self._quick.serve(scope, send):
+            return None
         return await self._think(scope, receive, send)
 
     async def _think(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -7,19 +7,29 @@ request is made of, and the response is sent as it is.
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from starlette.types import Scope, Send
 
+from asynccache.core.http_conditional import not_modified_fields
+from asynccache.core.http_fields import combined
+from asynccache.core.http_vary import variant_of
 from asynccache.http.answering import BODY, START
 from asynccache.http.cache import OutputCache
-from asynccache.http.pages import page_key
+from asynccache.http.pages import NORMALISED, page_key, variant_key
 from asynccache.http.planning import Plan
 from asynccache.http.request import NOTED, OVERRIDES, Headers, Request, canonical_host
-from asynccache.http.stored import StoredResponse
+from asynccache.http.stored import StoredResponse, Varies
 
 MOST_PAGES: Final = 8_192
-"""Pages whose key is remembered; all are forgotten when there are more."""
+"""Pages and variants whose key is remembered; all are forgotten when there are more."""
+
+_HOST, _TAG, _DATE, _ASKS = range(4)
+"""What a field of a request means here; the last one needs a second thought."""
+
+_SIMPLE_TAG: Final = re.compile(rb'"[\x21\x23-\x2b\x2d-\x7e]*"')
+_OK, _NOT_OK = 200, 300
 
 
 class QuickWay:
@@ -29,39 +39,92 @@ class QuickWay:
         output: The output cache.
     """
 
-    __slots__ = ("_asks", "_entry", "_now", "_output", "_pages")
+    __slots__ = ("_entry", "_kinds", "_now", "_output", "_pages", "_variants")
 
     def __init__(self, output: OutputCache) -> None:
         self._output = output
-        self._asks = (NOTED | OVERRIDES | output.rewrites) - {b"host"}
+        self._kinds = dict.fromkeys(NOTED | OVERRIDES | output.rewrites, _ASKS)
+        self._kinds |= {b"host": _HOST, b"if-none-match": _TAG, b"if-modified-since": _DATE}
         self._pages: dict[tuple[str, bytes, bytes, bytes], str | None] = {}
+        self._variants: dict[tuple[str, bytes, tuple[bytes | None, ...]], str] = {}
         self._entry = output.cache.entry
         self._now = output.cache.clock.monotonic
 
-    def page(self, scope: Scope) -> str | None:
-        """Return the key of the page that a request asks for; None: it needs a second thought."""
-        if self._output.tells:
-            return None
-        host: bytes | None = None
-        asks = self._asks
+    async def serve(self, scope: Scope, send: Send) -> bool:
+        """Send a stored response, if it is here and fresh and all is simple; tell whether it was.
+
+        Args:
+            scope: The scope of a GET.
+            send: The client's.
+        """
         headers: Headers = scope["headers"]
-        for name, value in headers:
-            if name in asks:
-                return None
-            if name == b"host":
-                if host is not None:
-                    return None
-                host = value
         path = scope.get("raw_path")
-        if host is None or not path:
-            return None
+        simple = self._simple(headers)
+        if simple is None or not path or self._output.tells:
+            return False
+        host, tag = simple
         asked = (scope.get("scheme", "http"), host, path, scope.get("query_string", b""))
         try:
-            return self._pages[asked]
+            key = self._pages[asked]
         except KeyError:
-            return self._find(scope, asked)
+            key = self._find(scope, asked)
+        entry = None if key is None else self._entry(key)
+        if entry is None or key is None:
+            return False
+        stored = entry.value
+        if stored.__class__ is Varies:
+            variant = self._variant(key, stored, headers)
+            entry = self._entry(variant)
+            if entry is None:
+                return False
+            self._output.variants.touch(key, variant)
+            stored = entry.value
+        if stored.__class__ is not StoredResponse:
+            return False
+        age = self._now() - entry.born + stored.age
+        if age >= stored.lifetime:
+            return False
+        return await self._send(stored, age, tag, send)
+
+    def _simple(self, headers: Headers) -> tuple[bytes, bytes | None] | None:
+        """Return a request's host and ``If-None-Match``; None: it needs a second thought."""
+        host = tag = None
+        has_date = False
+        kinds = self._kinds
+        for name, value in headers:
+            kind = kinds.get(name)
+            if kind is None:
+                continue
+            if kind == _HOST and host is None:
+                host = value
+            elif kind == _TAG and tag is None:
+                tag = value
+            elif kind == _DATE:
+                has_date = True
+            else:
+                return None
+        # Beside a tag a date does not count (RFC 9110, 13.1.3); alone it has to be read.
+        if host is None or (has_date and tag is None):
+            return None
+        return host, tag
+
+    async def _send(
+        self, stored: StoredResponse, age: float, tag: bytes | None, send: Send
+    ) -> bool:
+        status, fields, body = stored.status, stored.fields, stored.body
+        if tag is not None and _OK <= status < _NOT_OK:
+            if _SIMPLE_TAG.fullmatch(tag) is None:
+                return False
+            if tag == combined(fields, b"etag"):
+                status, fields, body = 304, not_modified_fields(fields), b""
+        self._output.counters.hits += 1
+        # A list of its own for each: middleware outside edits it in place.
+        await send({"type": START, "status": status, "headers": [*fields, (b"age", b"%d" % age)]})
+        await send({"type": BODY, "body": body})
+        return True
 
     def _find(self, scope: Scope, asked: tuple[str, bytes, bytes, bytes]) -> str | None:
+        """Return the key of the page that is asked for; None: it needs a second thought."""
         scheme, host, path, query = asked
         request = Request("GET", scheme, canonical_host(scheme, host), path, query, ())
         plan = self._output.plan(scope, request)
@@ -72,23 +135,19 @@ class QuickWay:
             self._pages[asked] = key
         return key
 
-    async def serve(self, key: str, send: Send) -> bool:
-        """Send the stored response, if it is here and fresh; tell whether it was."""
-        entry = self._entry(key)
-        if entry is None:
-            return False
-        stored = entry.value
-        if stored.__class__ is not StoredResponse:
-            return False
-        age = self._now() - entry.born + stored.age
-        if age >= stored.lifetime:
-            return False
-        self._output.counters.hits += 1
-        # A list of its own for each: middleware outside edits it in place.
-        headers = [*stored.fields, (b"age", b"%d" % age)]
-        await send({"type": START, "status": stored.status, "headers": headers})
-        await send({"type": BODY, "body": stored.body})
-        return True
+    def _variant(self, key: str, varies: Varies, headers: Headers) -> str:
+        """Return the key of the variant that is asked for."""
+        values = tuple([combined(headers, name) for name in varies.names])
+        known = (key, varies.generation, values)
+        try:
+            return self._variants[known]
+        except KeyError:
+            fields = variant_of(varies.names, headers, NORMALISED)
+            variant = variant_key(key, varies.generation, (), fields)
+            if len(self._variants) >= MOST_PAGES:
+                self._variants.clear()
+            self._variants[known] = variant
+            return variant
 
 
 def is_simple(plan: Plan) -> bool:

@@ -157,17 +157,12 @@ class Keeping:
 
     def _lifetime(self, key: str, value: Any, context: LoadContext) -> Lifetime:
         """Return how long a loaded value may be kept."""
-        policy = self._policy
-        if context.grace is not None:
-            policy = policy.replace(grace=context.grace)
-        if context.ttl is not None:
-            policy = policy.replace(ttl=context.ttl)
-        elif value is None and policy.negative_ttl is not None:
+        policy, ttl = self._policy, context.ttl
+        if ttl is None and value is None and policy.negative_ttl is not None:
             ttl = self._levels.negatives.ttl(key, policy.negative_ttl, policy.ttl)
-            policy = policy.replace(ttl=ttl)
         if value is not None or policy.negative_ttl is None:
             self._levels.negatives.exists(key)
-        lifetime = policy.lifetime(self._levels.random())
+        lifetime = policy.lifetime(self._levels.random(), ttl=ttl, grace=context.grace)
         settling = self._claims.settling.get(key)
         if settling is None:
             return lifetime
