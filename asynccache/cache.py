@@ -20,7 +20,6 @@ from asynccache.errors import DecodeError
 from asynccache.health import Health, diagnose
 from asynccache.levels.first import Held
 from asynccache.levels.verification import Verification
-from asynccache.memory.entry import Entry
 from asynccache.region import Region
 from asynccache.results import LoadResult
 from asynccache.statistics import Statistics
@@ -225,17 +224,19 @@ class Cache(Writing):
         value = self._held(key)
         return default if value is MISSING else value
 
-    def entry(self, key: str) -> Entry | None:
-        """Return the entry that this process may serve now. Not part of the public API."""
+    def glance(self, key: str) -> tuple[Any, float] | None:
+        """Return the value that this process may serve now, unless that is kept encoded, and since
+        when it has it. Not part of the public API.
+        """
         try:
             entry = self._entries[key]
         except KeyError:
             return None
         if self._now() < entry.soft and entry.epoch == self._epoch:
             entry.hits += 1
-            return entry
+            return entry.value, entry.born
         servable = None if self._runtime is None else self._runtime.first.servable(key)
-        return None if servable is None or servable.encoded else servable
+        return None if servable is None or servable.encoded else (servable.value, servable.born)
 
     def drop_here(self, keys: Iterable[str]) -> None:
         """Let this process keep some keys no longer; Redis does. Not part of the public API."""

@@ -130,7 +130,7 @@ SIGNATURES = {
 
 INTERNAL = {
     *("Cache.load_registered", "Cache.resolve_policy"),
-    *("Cache.drop_here", "Cache.entry", "Cache.spawn"),
+    *("Cache.drop_here", "Cache.glance", "Cache.spawn"),
     *("OutputCache.evict_pages", "OutputCache.note_kept", "OutputCache.now", "OutputCache.plan"),
 }
 """Without an underscore because other modules of the package call them."""

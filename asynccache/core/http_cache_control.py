@@ -7,13 +7,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from asynccache.core.http_fields import split_list
+from asynccache.core.http_fields import is_token, split_list
 
 MOST_SECONDS: Final = 2**31
 """What is larger is taken for this (RFC 9111, 1.2.2)."""
 
 _DIRECTIVE: Final = re.compile(
-    rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+)(?:\s*=\s*(?:(\"(?:[^\"\\]|\\.)*\")|(.*)))?", re.DOTALL
+    rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+)(?:[ \t]*=[ \t]*(?:(\"(?:[^\"\\]|\\.)*\")|(.*)))?", re.DOTALL
 )
 
 _FLAGS: Final = {
@@ -23,6 +23,13 @@ _FLAGS: Final = {
 _SECONDS: Final = {
     *("max_age", "s_maxage", "stale_while_revalidate", "stale_if_error", "min_fresh"),
 }
+
+FORBIDDING: Final = frozenset({
+    *("no_store", "no_cache", "private", "must_revalidate", "proxy_revalidate"),
+})  # fmt: skip
+"""Directives that are believed however badly they are written."""
+
+_WORD: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +70,8 @@ def parse_cache_control(lines: Iterable[bytes]) -> CacheControl:
 
     Of a repeated directive with seconds the first counts. Seconds that are no number are none at
     all: 0 (RFC 9111, 4.2.1, "encouraged to consider responses that have invalid freshness
-    information to be stale").
+    information to be stale"). A member that is no directive is ignored, but not what it forbids:
+    ``private; max-age=60`` was not meant for everybody.
 
     Args:
         lines: The field's lines.
@@ -72,9 +80,12 @@ def parse_cache_control(lines: Iterable[bytes]) -> CacheControl:
     for line in lines:
         for member in split_list(line):
             match = _DIRECTIVE.fullmatch(member)
+            if match is None or not is_token(match[3] or b"-"):
+                words = {_attribute(word) for word in _WORD.findall(member)}
+                said |= dict.fromkeys(words & FORBIDDING, True)
             if match is None:
                 continue
-            name = match[1].decode().lower().replace("-", "_")
+            name = _attribute(match[1])
             quoted, plain = match[2], match[3]
             argument = _unquoted(quoted) if quoted is not None else plain
             _note(said, name, argument)
@@ -87,9 +98,9 @@ def _note(said: dict[str, Any], name: str, argument: bytes | None) -> None:
     elif name in _SECONDS:
         said.setdefault(name, seconds(argument))
     elif name in {"no_cache", "private"}:
-        fields = {field.lower() for field in split_list(argument or b"")}
+        fields = field_names(argument)
         if fields:
-            said[f"{name}_fields"] = frozenset(fields) | said.get(f"{name}_fields", frozenset())
+            said[f"{name}_fields"] = fields | said.get(f"{name}_fields", frozenset())
         else:
             said[name] = True
     elif name == "max_stale":
@@ -99,12 +110,26 @@ def _note(said: dict[str, Any], name: str, argument: bytes | None) -> None:
             said.setdefault(name, seconds(argument))
 
 
+def field_names(argument: bytes | None) -> frozenset[bytes]:
+    """Return the fields that a qualified directive names, in small letters.
+
+    None are named by one that is not qualified, or by what is no list of names: it is about all of
+    the response then.
+    """
+    fields = frozenset(field.lower() for field in split_list(argument or b""))
+    return fields if all(is_token(field) for field in fields) else frozenset()
+
+
 def seconds(argument: bytes | None) -> int:
     """Return an argument in seconds; 0, if it is no number of them (RFC 9111, 1.2.2)."""
     if argument is None or not argument.isdigit():
         return 0
     digits = argument.lstrip(b"0")
     return MOST_SECONDS if len(digits) > 10 else min(int(digits or b"0"), MOST_SECONDS)
+
+
+def _attribute(name: bytes) -> str:
+    return name.decode().lower().replace("-", "_")
 
 
 def _unquoted(value: bytes) -> bytes:

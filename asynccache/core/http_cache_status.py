@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from asynccache.core.http_fields import Fields, Headers, combined, without
+from asynccache.core.http_fields import Fields, Headers, field_lines, without
 from asynccache.core.http_structured import serialise_string, serialise_token_or_string
 
 Forward: TypeAlias = Literal[
@@ -47,13 +47,14 @@ class CacheStatus:
         parts = [serialise_token_or_string(name)]
         if self.hit:
             parts.append(b"hit")
-        if self.fwd is not None and not self.hit:
+        went = self.fwd is not None and not self.hit
+        if self.fwd is not None and went:
             parts.append(b"fwd=" + self.fwd.encode())
-        if self.fwd_status is not None:
+        if self.fwd_status is not None and went:
             parts.append(b"fwd-status=%d" % self.fwd_status)
         if self.ttl is not None:
             parts.append(b"ttl=%d" % self.ttl)
-        parts += [b"stored"] if self.stored else []
+        parts += [b"stored"] if self.stored and went else []
         parts += [b"collapsed"] if self.collapsed else []
         if self.key is not None:
             parts.append(b"key=" + serialise_string(self.key))
@@ -71,6 +72,6 @@ def appended(fields: Headers, name: str, status: CacheStatus) -> Fields:
         status: What it did.
     """
     member = status.serialise(name)
-    former = combined(fields, b"cache-status")
-    value = member if former is None else b"%b, %b" % (former, member)
+    former = [line for line in field_lines(fields, b"cache-status") if line.strip(b" \t")]
+    value = b", ".join([*former, member])
     return (*without(fields, {b"cache-status"}), (b"cache-status", value))

@@ -15,8 +15,9 @@ Verdict: TypeAlias = Literal["serve", "not_modified", "precondition_failed"]
 
 _KEPT: Final = frozenset({
     *(b"cache-control", b"content-location", b"date", b"etag", b"expires", b"vary"),
+    b"set-cookie",
 })  # fmt: skip
-"""RFC 9110, 15.4.5. The rest is what the client has already."""
+"""RFC 9110, 15.4.5. The rest is what the client has already; a cookie is not about the content."""
 
 _CROSS_ORIGIN: Final = b"access-control-"
 """Without these a browser refuses its script the response that it has (fetch, 4.10)."""
@@ -70,7 +71,7 @@ def evaluate(
 
 
 def not_modified_fields(fields: Headers) -> Fields:
-    """Return the fields of a 304 for a response that has these."""
+    """Return the fields of a 304 for a response that has these, with names in small letters."""
     has_etag = bool(field_lines(fields, b"etag"))
     return tuple(
         (name, value)

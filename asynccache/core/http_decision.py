@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from asynccache.core.http_cache_control import CacheControl, parse_cache_control
 from asynccache.core.http_fields import Fields, Headers, field_lines, storable_fields, without
 from asynccache.core.http_freshness import (
+    HEURISTIC,
     corrected_initial_age,
     freshness_lifetime,
     stale_limits,
@@ -123,7 +124,9 @@ def decide(
     if control.no_cache and not rules.is_rfc:
         return "no-cache"
     said = ttl if ttl is not None else (None if rules.is_rfc else rules.ttl)
-    explicit = freshness_lifetime(
+    if is_targeted and (control.s_maxage is not None or control.max_age is not None):
+        said = None
+    lifetime = freshness_lifetime(
         status,
         headers,
         control,
@@ -131,15 +134,17 @@ def decide(
         heuristic=rules.heuristic if rules.default_ttl is None else None,
         use_expires=not is_targeted,
     )
-    is_said = said is not None and not (is_targeted and explicit is not None)
-    if is_said and status >= FAILURES:
+    if said is not None and status >= FAILURES:
         return "status"  # a failure is kept only if it says so itself
     age = corrected_initial_age(headers, request_time=request_time, response_time=response_time)
-    lifetime = explicit if explicit is not None else rules.default_ttl
-    if is_said and said is not None:
+    # Nothing but the status allows to store what says nothing itself (RFC 9111, 3).
+    is_allowed = not rules.is_rfc or status in HEURISTIC or control.public
+    if said is not None:
         lifetime = said + age  # so long from now on, however old it is
+    elif lifetime is None and is_allowed and status < FAILURES:
+        lifetime = rules.default_ttl
     can_validate = rules.is_rfc and _has_validator(headers)
-    if lifetime is None and not can_validate:
+    if lifetime is None and not (can_validate and is_allowed):
         return "no-lifetime"
     if lifetime is None or control.no_cache:
         lifetime = 0.0

@@ -35,4 +35,9 @@ def is_enough(demands: CacheControl, *, age: float, left: float) -> bool:
         return False
     if demands.min_fresh is not None and left < demands.min_fresh:
         return False
-    return left > 0 or demands.max_stale is None or -left <= demands.max_stale
+    if left > 0:
+        return True
+    if demands.max_stale is not None:
+        return -left <= demands.max_stale
+    # Who limits the age wants nothing stale, unless it says so (5.2.1.1).
+    return demands.max_age is None or demands.max_stale_any

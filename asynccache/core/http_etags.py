@@ -9,7 +9,8 @@ from hashlib import blake2b
 from typing import Final
 
 _ETAG: Final = re.compile(rb'(W/)?"([\x21\x23-\x7e\x80-\xff]*)"')
-_LIST: Final = re.compile(rb'[ \t,]*((?:W/)?"[\x21\x23-\x7e\x80-\xff]*")(?=[ \t]*(?:,|$))')
+_BLANK: Final = re.compile(rb"[ \t,]*")
+_MEMBER: Final = re.compile(rb'((?:W/)?"[\x21\x23-\x7e\x80-\xff]*")[ \t]*(?:,|\Z)')
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,17 +38,16 @@ def parse_etags(value: bytes) -> list[ETag] | None:
         return None
     found: list[ETag] = []
     at = 0
-    while at < len(value):
-        match = _LIST.match(value, at)
-        if match is None:
-            at = value.find(b",", at) + 1
-            if at == 0:
-                break
-            continue
-        tag = parse_etag(match[1])
-        if tag is not None:
+    while at >= 0:
+        blank = _BLANK.match(value, at)
+        at = at if blank is None else blank.end()
+        match = _MEMBER.match(value, at)
+        tag = None if match is None else parse_etag(match[1])
+        if match is None or tag is None:
+            at = value.find(b",", at)
+        else:
             found.append(tag)
-        at = match.end()
+            at = match.end() if match.end() < len(value) else -1
     return found
 
 

@@ -19,7 +19,7 @@ HOP_BY_HOP: Final = frozenset({
 """What belongs to one connection (RFC 9110, 7.6.1; RFC 9111, 3.1)."""
 
 _TOKEN: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-_PIECE: Final = re.compile(rb'[^",]+|"(?:[^"\\]|\\.)*"?|,', re.DOTALL)
+_PIECE: Final = re.compile(rb'[^",]+|"(?:[^"\\]|\\.)*("?)|,', re.DOTALL)
 
 
 def is_token(value: bytes) -> bool:
@@ -46,16 +46,26 @@ def combined(headers: Headers, name: bytes) -> bytes | None:
 
 
 def split_list(value: bytes) -> list[bytes]:
-    """Return the members of a list (RFC 9110, 5.6.1); commas in quoted strings separate nothing."""
-    found: list[bytes] = []
-    pieces: list[bytes] = []
-    for piece in (*_PIECE.findall(value), b","):
-        if piece == b",":
-            found.append(b"".join(pieces).strip(b" \t"))
-            pieces.clear()
-        else:
-            pieces.append(piece)
-    return [member for member in found if member]
+    """Return the members of a list (RFC 9110, 5.6.1); commas in quoted strings separate nothing.
+
+    A quote that never ends quotes nothing: what comes after it is not hidden by it.
+    """
+    if b'"' not in value:
+        found = value.split(b",")
+    else:
+        found = [b""]
+        for match in _PIECE.finditer(value):
+            piece = match[0]
+            if piece == b",":
+                found.append(b"")
+            elif match[1] == b"":
+                first, *others = value[match.start() :].split(b",")
+                found[-1] += first
+                found += others
+                break
+            else:
+                found[-1] += piece
+    return [member for each in found if (member := each.strip(b" \t"))]
 
 
 def members(headers: Headers, name: bytes) -> list[bytes]:

@@ -10,7 +10,7 @@ from typing import Final
 
 from asynccache.core.http_cache_control import MOST_SECONDS, CacheControl, seconds
 from asynccache.core.http_dates import parse_date
-from asynccache.core.http_fields import Headers, field_lines, split_list
+from asynccache.core.http_fields import Headers, field_lines, members
 
 HEURISTIC: Final = frozenset({200, 203, 204, 206, 300, 301, 308, 404, 405, 410, 414, 501})
 """Statuses whose freshness may be guessed (RFC 9110, 15.1)."""
@@ -51,8 +51,7 @@ def corrected_initial_age(headers: Headers, *, request_time: float, response_tim
 
 def age_value(headers: Headers) -> float:
     """Return what ``Age`` says: the first of several values; 0 for no number (RFC 9111, 5.1)."""
-    lines = field_lines(headers, b"age")
-    values = split_list(lines[0]) if lines else []
+    values = members(headers, b"age")
     return float(seconds(values[0])) if values else 0.0
 
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from asynccache.core.http_fields import Headers, combined
 from asynccache.core.http_invalidating import SAFE
-from asynccache.core.http_structured import Token, parse_list
+from asynccache.core.http_structured import parse_list
 
 MOST_GROUPS: Final = 128
 LONGEST_GROUP: Final = 128
@@ -20,8 +20,7 @@ def groups(headers: Headers, name: bytes = b"cache-groups") -> tuple[str, ...]:
     return tuple(
         member.value
         for member in (listed or ())[:MOST_GROUPS]
-        if isinstance(member.value, str)
-        and not isinstance(member.value, Token)
+        if type(member.value) is str  # no token, no display string
         and 0 < len(member.value) <= LONGEST_GROUP
     )
 

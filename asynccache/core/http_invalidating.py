@@ -38,7 +38,7 @@ def invalidated_by(
     if method in SAFE or not 200 <= status < 400:
         return []
     targets = [(path, query)]
-    base = f"{scheme}://{host.decode('latin-1')}{path.decode('latin-1')}"
+    base = f"{scheme}://{host.decode('latin-1')}{path.decode('latin-1')}?{query.decode('latin-1')}"
     for name in (b"location", b"content-location"):
         for line in field_lines(headers, name)[:1]:
             target = _target(base, line)
@@ -60,4 +60,20 @@ def _target(base: str, reference: bytes) -> tuple[bytes, bytes] | None:
         return None
     if not same:
         return None
-    return (other.path or "/").encode("latin-1"), other.query.encode("latin-1")
+    return _without_dots(other.path).encode("latin-1"), other.query.encode("latin-1")
+
+
+def _without_dots(path: str) -> str:
+    """Return a path as clients ask for it (RFC 3986, 5.2.4)."""
+    if "/." not in path:
+        return path or "/"
+    kept: list[str] = []
+    _, *segments = path.split("/")
+    for segment in segments:
+        if segment == "..":
+            del kept[-1:]
+        elif segment != ".":
+            kept.append(segment)
+    if segments[-1] in {".", ".."}:
+        kept.append("")
+    return "/" + "/".join(kept)

@@ -79,3 +79,4 @@ class Variants:
         variants = self._pages.get(page)
         if variants is not None and variant in variants:
             variants.move_to_end(variant)
+            self._pages.move_to_end(page)

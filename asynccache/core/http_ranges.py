@@ -48,14 +48,16 @@ def parse_range(value: bytes, length: int) -> Answer:
         length: Bytes of the content.
     """
     match = _RANGE.fullmatch(value.strip(b" \t"))
-    if match is None or match[0].lower() == b"bytes=-":
+    if match is None:
         return Whole()
     first, last = match[1], match[2]
     if not first:
         if not last:
             return Whole()
         size = int(last)
-        return Part(max(0, length - size), length) if size and length else Unsatisfiable()
+        if size and not length:
+            return Whole()  # satisfiable (14.1.2), but nothing says where a part of nothing is
+        return Part(max(0, length - size), length) if size else Unsatisfiable()
     start = int(first)
     if last and int(last) < start:
         return Whole()  # invalid (14.1.1), so that it is ignored

@@ -51,7 +51,7 @@ def why_not_store(
         return "no-store"
     if control.private:
         return "private"
-    if (combined(headers, b"content-type") or b"").lower().startswith(EVENT_STREAM):
+    if (combined(headers, b"content-type") or b"").strip().lower().startswith(EVENT_STREAM):
         return "event-stream"
     if statuses is not None and status not in statuses:
         return "status"

@@ -7,6 +7,7 @@ from base64 import b64decode
 from binascii import Error
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
+from urllib.parse import unquote_to_bytes
 
 LONGEST: Final = 16_384
 """Bytes of a field that are looked at; a longer one is invalid."""
@@ -17,6 +18,7 @@ _NUMBER: Final = re.compile(r"-?(?:(\d{1,12})\.(\d{1,3})|(\d{1,15}))(?![\d.])")
 _STRING: Final = re.compile(r'"((?:[ !#-\[\]-~]|\\["\\])*)"')
 _BYTES: Final = re.compile(r":([A-Za-z0-9+/=]*):")
 _DATE: Final = re.compile(r"@(-?\d{1,15})(?![\d.])")
+_DISPLAY: Final = re.compile(r'%"((?:[ !#$&-~]|%[0-9a-f]{2})*)"')
 _PLAIN_STRING: Final = re.compile(r"[ -~]*")
 
 
@@ -26,7 +28,19 @@ class Token(str):
     __slots__ = ()
 
 
-Bare: TypeAlias = "int | float | str | Token | bytes | bool"
+class Date(int):
+    """A date, in seconds since 1970; no number."""
+
+    __slots__ = ()
+
+
+class DisplayString(str):
+    """A string of any characters, for people."""
+
+    __slots__ = ()
+
+
+Bare: TypeAlias = "int | float | str | bytes | bool"
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,9 +146,11 @@ class _Parser:
         if first == '"':
             return re.sub(r"\\(.)", r"\1", self._take(_STRING)[1])
         if first == ":":
+            return _decoded(self._take(_BYTES)[1])
+        if first == "%":
             try:
-                return b64decode(self._take(_BYTES)[1], validate=True)
-            except Error:
+                return DisplayString(unquote_to_bytes(self._take(_DISPLAY)[1]).decode())
+            except UnicodeDecodeError:
                 raise _Invalid from None
         if first == "?":
             flag = self._text[self._at + 1 : self._at + 2]
@@ -143,7 +159,7 @@ class _Parser:
             self._at += 2
             return flag == "1"
         if first == "@":
-            return int(self._take(_DATE)[1])
+            return Date(self._take(_DATE)[1])
         if first == "-" or first.isdigit():
             match = self._take(_NUMBER)
             return int(match[0]) if match[3] is not None else float(match[0])
@@ -165,6 +181,16 @@ class _Parser:
     def _blank(self, chars: str) -> None:
         while self._at < len(self._text) and self._text[self._at] in chars:
             self._at += 1
+
+
+def _decoded(text: str) -> bytes:
+    """Return a byte sequence, also of what is not padded (RFC 9651, 4.2.7)."""
+    if "=" not in text:
+        text += "=" * (-len(text) % 4)
+    try:
+        return b64decode(text, validate=True)
+    except Error:
+        raise _Invalid from None
 
 
 def serialise_string(text: str) -> bytes:

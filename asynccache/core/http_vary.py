@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from hashlib import blake2b
 from typing import TypeAlias
 
-from asynccache.core.http_fields import Headers, combined, members
+from asynccache.core.http_fields import Headers, combined, field_lines, is_token
 
 Variant: TypeAlias = tuple[tuple[bytes, bytes | None], ...]
 """Fields of a request and their values; None: absent, which is not the same as empty."""
@@ -15,9 +15,13 @@ Normalise: TypeAlias = Callable[[bytes | None], bytes | None]
 
 
 def vary_names(headers: Headers) -> frozenset[bytes] | None:
-    """Return the fields that a response names, in small letters; None: everything matters."""
-    names = frozenset(member.lower() for member in members(headers, b"vary"))
-    return None if b"*" in names else names
+    """Return the fields that a response names, in small letters; None: everything matters.
+
+    So it does where something is no name: who knows what it was meant to be.
+    """
+    listed = b",".join(field_lines(headers, b"vary")).lower().split(b",")
+    names = frozenset(name for each in listed if (name := each.strip(b" \t")))
+    return None if b"*" in names or not all(map(is_token, names)) else names
 
 
 def variant_of(

@@ -126,24 +126,25 @@ class OutputCache:
             if not isinstance(policy, OutputPolicy):
                 raise wrong_type("policies", policy, "OutputPolicy objects")
         checked_callable(wall, "wall", "a function that returns seconds")
-        self.cache = cache
-        self.counters = Counters()
-        self.planner = Planner(listed)
-        self.name = name
-        self.tells = cache_status
-        self.targets = _lowered(targets, "targets")
-        self.rewrites = (
+        self.cache: Cache = cache
+        self.counters: Counters = Counters()
+        self.planner: Planner = Planner(listed)
+        self.name: str = name
+        self.tells: bool = cache_status
+        self.targets: tuple[bytes, ...] = _lowered(targets, "targets")
+        self.rewrites: frozenset[bytes] = (
             REWRITES
             if keyed_headers is None
             else frozenset(_lowered(keyed_headers, "keyed_headers"))
         )
-        self.stripped = frozenset(_lowered(stripped_headers, "stripped_headers"))
-        self.wall = wall
-        self.marks = Marks(seconds_or_zero(hit_for_miss, "hit_for_miss"))
-        self.rests = Marks(REFRESH_REST)
-        self.variants = Variants()
+        self.stripped: frozenset[bytes] = frozenset(_lowered(stripped_headers, "stripped_headers"))
+        self.wall: Callable[[], float] = wall
+        self.marks: Marks = Marks(seconds_or_zero(hit_for_miss, "hit_for_miss"))
+        self.rests: Marks = Marks(REFRESH_REST)
+        self.variants: Variants = Variants()
         self._budget = Budget(
-            positive_int(max_total_size, "max_total_size"), lambda key: cache.entry(key) is not None
+            positive_int(max_total_size, "max_total_size"),
+            lambda key: cache.glance(key) is not None,
         )
         self.leading: set[str] = set()
         self.refreshing: set[str] = set()

@@ -32,7 +32,7 @@ class OutputCacheContext:
     __slots__ = ("_tags", "_ttl", "_variations", "age", "lookup", "response", "scope", "storage")
 
     def __init__(self, scope: Mapping[str, Any]) -> None:
-        self.scope = scope
+        self.scope: Mapping[str, Any] = scope
         self.lookup: bool = True
         self.storage: bool = True
         self.response: StoredResponse | None = None

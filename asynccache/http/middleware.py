@@ -58,13 +58,13 @@ class OutputCacheMiddleware:
     ) -> None:
         if (cache is None) == (output is None):
             raise InvalidArgument("cache", "give either cache or output")
-        self.app = app
+        self.app: ASGIApp = app
         if output is None:
             assert cache is not None  # noqa: S101  # said above
             output = OutputCache(cache, policies, **options)
         elif policies or options:
             raise InvalidArgument("output", "has its policies and options already")
-        self.output = output
+        self.output: OutputCache = output
         self._quick = QuickWay(output)
         self._has_looked = False
 

@@ -39,7 +39,7 @@ class QuickWay:
         output: The output cache.
     """
 
-    __slots__ = ("_entry", "_kinds", "_now", "_output", "_pages", "_variants")
+    __slots__ = ("_glance", "_kinds", "_now", "_output", "_pages", "_variants")
 
     def __init__(self, output: OutputCache) -> None:
         self._output = output
@@ -47,7 +47,7 @@ class QuickWay:
         self._kinds |= {b"host": _HOST, b"if-none-match": _TAG, b"if-modified-since": _DATE}
         self._pages: dict[tuple[str, bytes, bytes, bytes], str | None] = {}
         self._variants: dict[tuple[str, bytes, tuple[bytes | None, ...]], str] = {}
-        self._entry = output.cache.entry
+        self._glance = output.cache.glance
         self._now = output.cache.clock.monotonic
 
     async def serve(self, scope: Scope, send: Send) -> bool:
@@ -68,20 +68,20 @@ class QuickWay:
             key = self._pages[asked]
         except KeyError:
             key = self._find(scope, asked)
-        entry = None if key is None else self._entry(key)
-        if entry is None or key is None:
+        found = None if key is None else self._glance(key)
+        if found is None or key is None:
             return False
-        stored = entry.value
+        stored, born = found
         if stored.__class__ is Varies:
             variant = self._variant(key, stored, headers)
-            entry = self._entry(variant)
-            if entry is None:
+            found = self._glance(variant)
+            if found is None:
                 return False
             self._output.variants.touch(key, variant)
-            stored = entry.value
+            stored, born = found
         if stored.__class__ is not StoredResponse:
             return False
-        age = self._now() - entry.born + stored.age
+        age = self._now() - born + stored.age
         if age >= stored.lifetime:
             return False
         return await self._send(stored, age, tag, send)
