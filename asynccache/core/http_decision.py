@@ -123,9 +123,12 @@ def decide(
         return "vary"
     if control.no_cache and not rules.is_rfc:
         return "no-cache"
-    said = ttl if ttl is not None else (None if rules.is_rfc else rules.ttl)
-    if is_targeted and (control.s_maxage is not None or control.max_age is not None):
-        said = None
+    said = _said(rules, ttl, control if is_targeted else CacheControl())
+    if said is not None and status >= FAILURES:
+        return "status"  # a failure is kept only if it says so itself
+    age = corrected_initial_age(headers, request_time=request_time, response_time=response_time)
+    # Only a status allows to store what does not say itself that it may be (RFC 9111, 3).
+    is_allowed = not rules.is_rfc or status in HEURISTIC or control.public
     lifetime = freshness_lifetime(
         status,
         headers,
@@ -134,15 +137,10 @@ def decide(
         heuristic=rules.heuristic if rules.default_ttl is None else None,
         use_expires=not is_targeted,
     )
-    if said is not None and status >= FAILURES:
-        return "status"  # a failure is kept only if it says so itself
-    age = corrected_initial_age(headers, request_time=request_time, response_time=response_time)
-    # Nothing but the status allows to store what says nothing itself (RFC 9111, 3).
-    is_allowed = not rules.is_rfc or status in HEURISTIC or control.public
+    if lifetime is None and is_allowed and status < FAILURES:
+        lifetime = rules.default_ttl
     if said is not None:
         lifetime = said + age  # so long from now on, however old it is
-    elif lifetime is None and is_allowed and status < FAILURES:
-        lifetime = rules.default_ttl
     can_validate = rules.is_rfc and _has_validator(headers)
     if lifetime is None and not (can_validate and is_allowed):
         return "no-lifetime"
@@ -167,6 +165,13 @@ def decide(
         grace=grace,
         shared=control.public or control.must_revalidate or control.s_maxage is not None,
     )
+
+
+def _said(rules: Rules, ttl: float | None, targeted: CacheControl) -> float | None:
+    """Return the seconds of the handler or the policy; None: it is for the header to say."""
+    if targeted.s_maxage is not None or targeted.max_age is not None:
+        return None
+    return ttl if ttl is not None or rules.is_rfc else rules.ttl
 
 
 def _has_validator(headers: Headers) -> bool:

@@ -50,21 +50,19 @@ def split_list(value: bytes) -> list[bytes]:
 
     A quote that never ends quotes nothing: what comes after it is not hidden by it.
     """
-    if b'"' not in value:
-        found = value.split(b",")
-    else:
-        found = [b""]
+    found: list[bytes] = []
+    start = quote = 0
+    if b'"' in value:
         for match in _PIECE.finditer(value):
-            piece = match[0]
-            if piece == b",":
-                found.append(b"")
+            quote = match.end()
+            if match[0] == b",":
+                found.append(value[start : match.start()])
+                start = quote
             elif match[1] == b"":
-                first, *others = value[match.start() :].split(b",")
-                found[-1] += first
-                found += others
+                quote = match.start()
                 break
-            else:
-                found[-1] += piece
+    first, *others = value[quote:].split(b",")
+    found += [value[start:quote] + first, *others]
     return [member for each in found if (member := each.strip(b" \t"))]
 
 

@@ -31,8 +31,8 @@ def normalised_accept_encoding(
     the application is asked with it. So whatever the application chooses, every client for whose
     value it stands can decode: it never names a coding that the client has not named or has
     refused, not even once of several times. ``*`` names none: applications that look for ``gzip``
-    do not find it there either, and identity is right for everybody. Weights are lost: an application that would honour them sends
-    a coding that the client likes less, and can decode.
+    do not find it there either, and identity is right for everybody. Weights are lost: an
+    application that would honour them sends a coding that the client likes less, and can decode.
 
     Args:
         value: The field's value; None: absent.

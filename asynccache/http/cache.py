@@ -152,6 +152,7 @@ class OutputCache:
             None if allowed_hosts is None else frozenset(_lowered(allowed_hosts, "allowed_hosts"))
         )
         self._app: object = None  # whose routes tell which policies an endpoint has
+        self._root_path = ""  # where it is mounted
         for type_ in (StoredResponse, Varies):
             cache.codec.register_hint(type_)
 
@@ -160,7 +161,7 @@ class OutputCache:
         if self._hosts is not None and request.host not in self._hosts:
             return None
         if self._app is None:
-            self._app = scope.get("app")
+            self._app, self._root_path = scope.get("app"), scope.get("root_path", "")
         return self.planner.plan(scope, request.host)
 
     def note_kept(self, key: str, stored: StoredResponse) -> None:
@@ -223,7 +224,8 @@ class OutputCache:
         keys: list[str] = []
         for path, query in targets:
             request = Request("GET", scheme, host, path, query, ())
-            plan = self.plan(_scope_of(request, scope, self._app), request)
+            nobody = {"app": self._app, "root_path": self._root_path, "headers": []}
+            plan = self.plan(_scope_of(request, nobody if scope is None else scope), request)
             if plan is not None:
                 key = page_key(request, plan)
                 keys += (key, key + VARIED)
@@ -236,11 +238,13 @@ class OutputCache:
         return f"<OutputCache {self.name!r}, {done.hits} hits, {done.misses} misses>"
 
 
-def _scope_of(request: Request, scope: Scope | None, app: object) -> dict[str, Any]:
+def _scope_of(request: Request, base: Scope) -> dict[str, Any]:
     """Return the scope that a GET of a page would have."""
-    nobody = {"app": app, "headers": [], "root_path": "", "client": None, "server": None}
-    base = dict(scope) if scope is not None else {**nobody, "http_version": "1.1", "state": {}}
     return {
+        "http_version": "1.1",
+        "client": None,
+        "server": None,
+        "state": {},
         **base,
         "type": "http",
         "method": "GET",

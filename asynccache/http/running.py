@@ -19,7 +19,7 @@ from asynccache.core.policy import Policy
 from asynccache.http.background import Nobody, detached, spawned
 from asynccache.http.cache import STORE_PATIENCE
 from asynccache.http.context import STATE, OutputCacheContext
-from asynccache.http.exchange import Exchange, Part
+from asynccache.http.exchange import ERRORS, Exchange, Part
 from asynccache.http.generation import SHORTEST, Generation, Product
 from asynccache.http.pages import NORMALISED, response_tags
 from asynccache.http.request import without_conditions
@@ -74,6 +74,7 @@ class _Run:
         self._turn = generation.turn.result()
         self._rules = visit.plan.rules(visit.output.targets)
         self._asked = 0.0
+        self._is_superseded = False
         self._send: Send | None = None
 
     async def run(self, send: Send | None, receive: Receive) -> None:
@@ -95,7 +96,13 @@ class _Run:
         scope["extensions"] = whole_bodies(scope)
         scope["state"] = {**(scope.get("state") or {}), STATE: self._context}
         self._asked = visit.output.wall()
-        await exchange.run(visit.app, scope, receive)
+        try:
+            await exchange.run(visit.app, scope, receive)
+        finally:
+            if self._is_superseded:
+                # What is stored is known to be wrong now, and what is right cannot be stored.
+                gone = visit.output.cache.delete(self._key)
+                spawned(visit.output.cache, gone, "asynccache remove response")
         visit.output.counters.errors += exchange.stood_in
 
     def _headers(self, *, is_validation: bool) -> list[tuple[bytes, bytes]]:
@@ -117,7 +124,9 @@ class _Run:
 
     def _decide(self, status: int, headers: list[tuple[bytes, bytes]]) -> Kept | str:
         visit = self._visit
+        is_answer = self._turn.present is not None and status not in ERRORS
         if not self._context.storage:
+            self._is_superseded = is_answer
             return "refused"
         decision = decide(
             self._rules,
@@ -129,6 +138,7 @@ class _Run:
             ttl=self._context.ttl,
         )
         if isinstance(decision, str):
+            self._is_superseded = is_answer
             visit.output.marks.add(self._key, visit.output.now())
         return decision
 

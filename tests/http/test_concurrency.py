@@ -303,3 +303,25 @@ async def test_28_an_application_that_fails_is_not_asked_at_each_stale_hit() -> 
         await here.get("/")
         await asyncio.sleep(0.01)
         assert here.calls == 3
+
+
+@pytest.mark.parametrize("window", [0, 60])
+@pytest.mark.parametrize("how", ["gone", "private", "refused"])
+async def test_28_what_is_known_to_be_wrong_is_not_served_any_longer(
+    how: str, window: float
+) -> None:
+    """The new response cannot be stored: the old one has to go all the same."""
+
+    async def handler(exchange: Exchange) -> None:
+        if exchange.number > 1 and how == "refused":
+            exchange.scope["state"]["output_cache"].no_store()
+        private = [("cache-control", "private")] if exchange.number > 1 and how == "private" else []
+        status = 404 if exchange.number > 1 and how == "gone" else 200
+        await exchange.respond(f"{exchange.number}", private, status)
+
+    policy = OutputPolicy(ttl=10, stale_while_revalidate=window, stale_if_error=60)
+    async with site(handler, policy) as here:
+        await stale_site(here)
+        assert (await here.get("/")).body == (b"1" if window else b"2")
+        await asyncio.sleep(0.02)
+        assert (await here.get("/")).body == b"3"
