@@ -19,7 +19,7 @@ from tests.http.site import Answer, Exchange, Site
 
 PAGES = 3
 LANGUAGES = ("de", "en", "fr")
-SECONDS = 1.5
+SECONDS = 1.0
 
 POLICIES = {
     "vary": OutputPolicy(ttl=0.05, stale_while_revalidate=0, tags=["all"]),
@@ -147,7 +147,7 @@ class Torment:
 
 
 @pytest.mark.parametrize("policy", POLICIES)
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1])
 async def test_in_one_process(policy: str, seed: int) -> None:
     """With memory alone."""
     before = asyncio.all_tasks()
