@@ -81,11 +81,11 @@ def parse_cache_control(lines: Iterable[bytes]) -> CacheControl:
         for member in split_list(line):
             match = _DIRECTIVE.fullmatch(member)
             if match is None or not is_token(match[3] or b"-"):
-                words = {_attribute(word) for word in _WORD.findall(member)}
+                words = {attribute_of(word.decode()) for word in _WORD.findall(member)}
                 said |= dict.fromkeys(words & FORBIDDING, True)
             if match is None:
                 continue
-            name = _attribute(match[1])
+            name = attribute_of(match[1].decode())
             quoted, plain = match[2], match[3]
             argument = _unquoted(quoted) if quoted is not None else plain
             _note(said, name, argument)
@@ -110,6 +110,11 @@ def _note(said: dict[str, Any], name: str, argument: bytes | None) -> None:
             said.setdefault(name, seconds(argument))
 
 
+def attribute_of(name: str) -> str:
+    """Return the attribute of a directive; nothing has that of a name that is only similar."""
+    return name.lower().replace("_", " ").replace("-", "_")
+
+
 def field_names(argument: bytes | None) -> frozenset[bytes]:
     """Return the fields that a qualified directive names, in small letters.
 
@@ -126,10 +131,6 @@ def seconds(argument: bytes | None) -> int:
         return 0
     digits = argument.lstrip(b"0")
     return MOST_SECONDS if len(digits) > 10 else min(int(digits or b"0"), MOST_SECONDS)
-
-
-def _attribute(name: bytes) -> str:
-    return name.decode().lower().replace("-", "_")
 
 
 def _unquoted(value: bytes) -> bytes:

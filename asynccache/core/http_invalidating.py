@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import Final
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from asynccache.core.http_fields import Headers, field_lines
 
@@ -38,29 +38,43 @@ def invalidated_by(
     if method in SAFE or not 200 <= status < 400:
         return []
     targets = [(path, query)]
-    base = f"{scheme}://{host.decode('latin-1')}{path.decode('latin-1')}?{query.decode('latin-1')}"
+    own = (path.decode("latin-1"), query.decode("latin-1"))
     for name in (b"location", b"content-location"):
         for line in field_lines(headers, name)[:1]:
-            target = _target(base, line)
+            target = _target(f"{scheme}://{host.decode('latin-1')}", own, line)
             if target is not None and target not in targets:
                 targets.append(target)
     return targets
 
 
-def _target(base: str, reference: bytes) -> tuple[bytes, bytes] | None:
-    """Return what a reference names, if it is of the same origin as its base."""
+def _target(origin: str, own: tuple[str, str], reference: bytes) -> tuple[bytes, bytes] | None:
+    """Return what a reference names, if it is of the origin (RFC 3986, 5.2.2).
+
+    Args:
+        origin: The request's.
+        own: Its path and query.
+        reference: Where it says that something is.
+    """
     if len(reference) > LONGEST:
         return None
     try:
-        own, other = urlsplit(base), urlsplit(urljoin(base, reference.decode("ascii").strip()))
-        same = (own.scheme, own.hostname, own.port or _PORTS.get(own.scheme)) == (
-            *(other.scheme, other.hostname, other.port or _PORTS.get(other.scheme)),
-        )
-    except (ValueError, UnicodeDecodeError):
+        text = reference.decode("ascii").strip()
+        base = urlsplit(origin)
+        other = urlsplit(text, base.scheme)
+        if other.scheme != base.scheme or (other.netloc and _server(other) != _server(base)):
+            return None
+    except ValueError:  # no text, no URL, no port
         return None
-    if not same:
-        return None
-    return _without_dots(other.path).encode("latin-1"), other.query.encode("latin-1")
+    path, query = other.path, other.query
+    if not other.netloc and not path:
+        path, query = own[0], query if "?" in text.partition("#")[0] else own[1]
+    elif not other.netloc and not path.startswith("/"):
+        path = own[0][: own[0].rfind("/") + 1] + path
+    return _without_dots(path).encode("latin-1"), query.encode("latin-1")
+
+
+def _server(url: SplitResult) -> tuple[str | None, int | None]:
+    return url.hostname, url.port or _PORTS.get(url.scheme)
 
 
 def _without_dots(path: str) -> str:

@@ -9,6 +9,7 @@ from asynccache.core.http_cache_control import (
     FORBIDDING,
     MOST_SECONDS,
     CacheControl,
+    attribute_of,
     field_names,
 )
 from asynccache.core.http_fields import Headers, combined
@@ -42,7 +43,7 @@ def targeted_control(headers: Headers, targets: Sequence[bytes]) -> CacheControl
 def _control(dictionary: dict[str, Member]) -> CacheControl:
     said: dict[str, Any] = {}
     for key, member in dictionary.items():
-        name, value = key.replace("-", "_"), member.value
+        name, value = attribute_of(key), member.value
         if key in _QUALIFIED and isinstance(value, str) and (fields := field_names(value.encode())):
             said[f"{name}_fields"] = fields
         elif (key in _FLAGS and value is True) or (name in FORBIDDING and value is not False):

@@ -1,16 +1,23 @@
-"""HTTP dates (RFC 9110, 5.6.7)."""
+"""HTTP dates (RFC 9110, 5.6.7; RFC 9111, 4.2)."""
 
 from __future__ import annotations
 
 import random
+from calendar import timegm
+from datetime import UTC, datetime
 
 import pytest
 
 from asynccache.core.http_dates import format_date, parse_date
 
-NOW = 1_700_000_000.0  # 14 November 2023
+NOW = 1_700_000_000.0  # 14 November 2023, 22:13:20
 MOMENT = 784_111_777.0
 """The RFC's own example."""
+
+
+def at(*parts: int) -> float:
+    """Return a moment in seconds since 1970."""
+    return float(timegm(datetime(*parts, tzinfo=UTC).timetuple()))  # type: ignore[misc, arg-type]
 
 
 @pytest.mark.parametrize(
@@ -20,6 +27,9 @@ MOMENT = 784_111_777.0
         b"Sunday, 06-Nov-94 08:49:37 GMT",
         b"Sun Nov  6 08:49:37 1994",
         b" Sun, 06 Nov 1994 08:49:37 GMT\t",
+        # Not the right day of the week, which nobody reads.
+        b"Mon, 06 Nov 1994 08:49:37 GMT",
+        b"Sun Nov 06 08:49:37 1994",
     ],
 )
 def test_the_three_forms(value: bytes) -> None:
@@ -30,15 +40,32 @@ def test_the_three_forms(value: bytes) -> None:
 @pytest.mark.parametrize(
     "value",
     [
+        *(b"SUN, 06 Nov 1994 08:49:37 GMT", b"Sun, 06 NOV 1994 08:49:37 GMT"),
+        *(b"Sun, 06 nov 1994 08:49:37 GMT", b"Sun, 06 Nov 1994 08:49:37 gMT"),
+        *(b"sunday, 06-NOV-94 08:49:37 gmt", b"sUN nOV  6 08:49:37 1994"),
+    ],
+)
+def test_case_does_not_matter_to_a_cache(value: bytes) -> None:
+    """RFC 9111, 4.2: though the formats are specified to be case-sensitive."""
+    assert parse_date(value, NOW) == MOMENT
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
         *(b"", b"0", b"-1", b"now", b"Sun, 06 Nov 1994", b"Sun, 06 Nov 1994 08:49:37"),
         *(b"Sun, 06 Nov 1994 08:49:37 UTC", b"Sun, 06 Nov 1994 08:49:37 +0000"),
-        *(b"Sun, 6 Nov 1994 08:49:37 GMT", b"Sun, 06 nov 1994 08:49:37 GMT"),
+        *(b"Sun, 06 Nov 1994 08:49:37 AEST", b"Sun, 06 Nov 1994 08:49:37 Z"),
+        *(b"Sun, 6 Nov 1994 08:49:37 GMT", b"Sun, 06 Foo 1994 08:49:37 GMT"),
         *(b"Sun 06 Nov 1994 08:49:37 GMT", b"Sun,  06 Nov 1994 08:49:37 GMT"),
+        *(b"Sun, 06  Nov  1994 08:49:37 GMT", b"Sun,\t06 Nov 1994 08:49:37 GMT"),
         *(b"Sun, 06-Nov-1994 08:49:37 GMT", b"Sun, 06 Nov 94 08:49:37 GMT"),
-        *(b"Sun, 32 Nov 1994 08:49:37 GMT", b"Sun, 06 Nov 1994 24:49:37 GMT"),
-        *(b"Sun, 06 Nov 1994 08:60:37 GMT", b"Sun, 06 Nov 0000 08:49:37 GMT"),
-        *(b"Sun, 06 Nov 1994 08:49:37 GMT, x", b"\xff", b"Sun, 06 Nov 1994 08.49.37 GMT"),
-        b"Sun, 06 Nov 1994 08:49:37 GMT; x",
+        *(b"Sunday, 06 Nov 1994 08:49:37 GMT", b"Sun, 06-Nov-94 08:49:37 GMT"),
+        *(b"Sun Nov 6 08:49:37 1994", b"Sun Nov  6 08:49:37 94", b"Sun Nov  6 08:49:37 1994 GMT"),
+        *(b"Sun, 06 Nov 1994 8:49:37 GMT", b"Sun, 06 Nov 1994 08:49 GMT"),
+        *(b"Sun, 06 Nov 1994 08.49.37 GMT", b"Sun, 06 Nov 1994 08:49:37 GMT, x"),
+        *(b"Sun, 06 Nov 1994 08:49:37 GMT; x", b"Sun, 06 Nov 1994 08:49:37 GMT\n"),
+        *(b"\xff", b"Sun, \xb2\xb2 Nov 1994 08:49:37 GMT", b"\x00" * 29, b"Sun, " * 20),
     ],
 )
 def test_what_is_no_date(value: bytes) -> None:
@@ -46,21 +73,67 @@ def test_what_is_no_date(value: bytes) -> None:
     assert parse_date(value, NOW) is None
 
 
-@pytest.mark.parametrize(("year", "expected"), [("73", 2073), ("74", 1974), ("24", 2024)])
-def test_years_of_two_digits(year: str, expected: int) -> None:
-    """What seems more than fifty years ahead is past."""
-    moment = parse_date(f"Sunday, 06-Nov-{year} 08:49:37 GMT".encode(), NOW)
-    assert moment == parse_date(f"Sun, 06 Nov {expected} 08:49:37 GMT".encode(), NOW)
+@pytest.mark.parametrize(
+    "value",
+    [
+        *("00 Nov 1994 08:49:37", "32 Nov 1994 08:49:37", "31 Nov 1994 08:49:37"),
+        *("29 Feb 1995 08:49:37", "29 Feb 1900 08:49:37", "06 Nov 0000 08:49:37"),
+        *("06 Nov 1994 24:00:00", "06 Nov 1994 08:60:37", "06 Nov 1994 99:99:99"),
+        *("06 Nov 1994 08:49:61", "06 Nov 1994 08:49:99"),
+    ],
+)
+def test_what_no_calendar_has(value: str) -> None:
+    """Days, hours, minutes and seconds end somewhere."""
+    assert parse_date(f"Sun, {value} GMT".encode(), NOW) is None
 
 
-def test_a_leap_second_is_a_date() -> None:
-    """It is taken for the second before it."""
-    assert parse_date(b"Sat, 31 Dec 2016 23:59:60 GMT", NOW) == 1_483_228_799.0
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("01 Jan 1970 00:00:00", 0.0),
+        ("31 Dec 1969 23:59:59", -1.0),
+        ("29 Feb 2000 00:00:00", at(2000, 2, 29)),
+        ("19 Jan 2038 03:14:08", 2.0**31),
+        ("01 Jan 0001 00:00:00", at(1, 1, 1)),
+        ("31 Dec 9999 23:59:59", at(9999, 12, 31, 23, 59, 59)),
+        ("31 Dec 2016 23:59:60", at(2016, 12, 31, 23, 59, 59)),
+    ],
+)
+def test_the_ends_of_the_calendar(value: str, expected: float) -> None:
+    """And a leap second, which is taken for the one before it (9111, 4.2: never for a later)."""
+    assert parse_date(f"Sun, {value} GMT".encode(), NOW) == expected
+
+
+@pytest.mark.parametrize(
+    ("now", "value", "year"),
+    [
+        ((2023, 11, 14), "06-Nov-24", 2024),
+        ((2023, 11, 14), "06-Nov-22", 2022),
+        ((2023, 11, 14), "06-Nov-23", 2023),
+        ((2023, 11, 14), "14-Nov-73", 2073),
+        ((2023, 11, 14), "15-Nov-73", 1973),
+        ((2023, 11, 14), "31-Dec-73", 1973),
+        ((2023, 11, 14), "01-Jan-74", 1974),
+        ((2023, 11, 14), "01-Jan-99", 1999),
+        ((2023, 11, 14), "29-Feb-24", 2024),
+        ((1999, 12, 31), "01-Jan-00", 2000),
+        ((2099, 12, 31), "01-Jan-00", 2100),
+        ((2099, 12, 31), "31-Dec-49", 2149),
+        ((2099, 12, 31), "31-Dec-50", 2050),
+        ((2000, 1, 1), "31-Dec-99", 1999),
+    ],
+)
+def test_years_of_two_digits(now: tuple[int, ...], value: str, year: int) -> None:
+    """What seems more than fifty years ahead, to the second, is past (5.6.7)."""
+    moment = parse_date(f"Sunday, {value} 00:00:00 GMT".encode(), at(*now))
+    full = f"Sun, {value[:-2].replace('-', ' ')}{year} 00:00:00 GMT"
+    assert moment == parse_date(full.encode(), NOW)
 
 
 def test_dates_are_written_and_read() -> None:
     """In the preferred form."""
     assert format_date(MOMENT) == b"Sun, 06 Nov 1994 08:49:37 GMT"
+    assert format_date(MOMENT + 0.9) == b"Sun, 06 Nov 1994 08:49:37 GMT"
     chance = random.Random(2)
     for _ in range(500):
         moment = float(chance.randrange(4_000_000_000))
@@ -70,9 +143,12 @@ def test_dates_are_written_and_read() -> None:
 def test_random_bytes_never_raise() -> None:
     """Whatever a header holds."""
     chance = random.Random(3)
-    template = b"Sun, 06 Nov 1994 08:49:37 GMT"
-    for _ in range(2_000):
-        value = bytearray(template)
-        for _ in range(3):
-            value[chance.randrange(len(value))] = chance.randrange(256)
-        parse_date(bytes(value), NOW)
+    templates = [
+        *(b"Sun, 06 Nov 1994 08:49:37 GMT", b"Sunday, 06-Nov-94 08:49:37 GMT"),
+        b"Sun Nov  6 08:49:37 1994",
+    ]
+    for _ in range(3_000):
+        value = bytearray(chance.choice(templates))
+        for _ in range(chance.randrange(4)):
+            value[chance.randrange(len(value))] = chance.choice([*b"0123456789", *range(256)])
+        parse_date(bytes(value), float(chance.randrange(4_000_000_000)))

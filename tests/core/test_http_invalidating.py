@@ -1,170 +1,194 @@
-"""Invalidation, cache status, groups, and what is bounded (RFC 9111, 4.4; RFC 9211; RFC 9875)."""
+"""What responses to unsafe methods make invalid (RFC 9111, 4.4)."""
 
 from __future__ import annotations
 
+import random
+import time
+from typing import Any
+
 import pytest
 
-from asynccache.core.http_budget import Budget
-from asynccache.core.http_cache_status import CacheStatus, appended
-from asynccache.core.http_groups import group_tag, groups, invalidated_groups
-from asynccache.core.http_invalidating import invalidated_by
-from asynccache.core.http_marks import MOST_MARKS, MOST_PAGES, Marks, Variants
+from asynccache.core.http_invalidating import LONGEST, SAFE, invalidated_by
 
 Targets = list[tuple[bytes, bytes]]
 OWN: Targets = [(b"/a/b", b"q")]
+
+
+def invalid(*headers: tuple[bytes, bytes], **more: Any) -> Targets:
+    """Return what a successful POST to ``http://h/a/b?q`` makes invalid."""
+    facts: dict[str, Any] = {
+        "method": "POST",
+        "status": 200,
+        "scheme": "http",
+        "host": b"h",
+        "path": b"/a/b",
+        "query": b"q",
+        **more,
+    }
+    return invalidated_by(facts.pop("method"), facts.pop("status"), headers=headers, **facts)
 
 
 @pytest.mark.parametrize(
     ("method", "status", "is_any"),
     [
         *((method, 200, False) for method in ("GET", "HEAD", "OPTIONS", "TRACE")),
-        *((method, 200, True) for method in ("POST", "PUT", "DELETE", "PATCH", "get", "X")),
-        *(("POST", status, True) for status in (201, 204, 301, 399)),
-        *(("POST", status, False) for status in (100, 199, 400, 404, 500)),
+        *((method, 200, True) for method in ("POST", "PUT", "DELETE", "PATCH", "get", "X", "")),
+        *(("POST", status, True) for status in (200, 201, 204, 299, 301, 303, 399)),
+        *(("POST", status, False) for status in (100, 199, 400, 404, 412, 500, 599, 0)),
     ],
 )
 def test_which_responses_invalidate(method: str, status: int, is_any: bool) -> None:
-    """Successes of methods that are not known to be safe."""
-    found = invalidated_by(
-        method, status, scheme="http", host=b"h", path=b"/a/b", query=b"q", headers=[]
-    )
-    assert found == (OWN if is_any else [])
+    """Successes of methods that are not known to be safe; names of methods have a case."""
+    headers = [(b"location", b"/x")]
+    found = invalid(*headers, method=method, status=status)
+    assert found == ([*OWN, (b"/x", b"")] if is_any else [])
+
+
+def test_safe_methods() -> None:
+    """RFC 9110, 9.2.1."""
+    assert {"GET", "HEAD", "OPTIONS", "TRACE"} == SAFE
 
 
 @pytest.mark.parametrize(
-    ("host", "reference", "target"),
+    ("reference", "target"),
     [
-        (b"h", b"/x?y=1#z", (b"/x", b"y=1")),
-        (b"h", b"c", (b"/a/c", b"")),
-        (b"h", b"../d/./e", (b"/d/e", b"")),
-        (b"h", b"?z", (b"/a/b", b"z")),
-        (b"h", b"http://h/x", (b"/x", b"")),
-        (b"h", b"http://H:80/x", (b"/x", b"")),
-        (b"h:8080", b"http://h:8080/x", (b"/x", b"")),
-        (b"h", b"//h/x", (b"/x", b"")),
-        (b"h", b"http://h", (b"/", b"")),
-        (b"[::1]", b"http://[::1]/x", (b"/x", b"")),
-        *((b"h", other, None) for other in (b"http://other/x", b"//other/x", b"https://h/x")),
-        *((b"h", other, None) for other in (b"http://h:81/x", b"mailto:a@h", b"http://[bad/x")),
-        *((b"h", other, None) for other in (b"\xff", b"http://h:port/", b"/" + b"x" * 9_000)),
+        # Absolute paths
+        *((b"/x?y=1#z", (b"/x", b"y=1")), (b"/", (b"/", b"")), (b"/x?", (b"/x", b""))),
+        *(
+            (b"/a%2Fb%20", (b"/a%2Fb%20", b"")),
+            (b" /x ", (b"/x", b"")),
+            (b"/x;p?a;b", (b"/x;p", b"a;b")),
+        ),
+        *((b"/X", (b"/X", b"")), (b"/a/b?Q", (b"/a/b", b"Q")), (b"/a/b", (b"/a/b", b""))),
+        # Relative ones
+        *((b"c", (b"/a/c", b"")), (b"./c", (b"/a/c", b"")), (b"c/", (b"/a/c/", b""))),
+        *((b"../d/./e", (b"/d/e", b"")), (b"../../../x", (b"/x", b"")), (b"..", (b"/", b""))),
+        *((b".", (b"/a/", b"")), (b"?z", (b"/a/b", b"z")), (b"c?d=e/../f", (b"/a/c", b"d=e/../f"))),
+        # With a scheme
+        *((b"http://h/x", (b"/x", b"")), (b"http://h", (b"/", b"")), (b"http://h?y", (b"/", b"y"))),
+        *((b"HTTP://H:80/x", (b"/x", b"")), (b"http://h:/x", (b"/x", b""))),
+        *((b"http://h/a/../x", (b"/x", b"")), (b"http://h/a/./b/..", (b"/a/", b""))),
+        *(
+            (b"http://h/..", (b"/", b"")),
+            (b"http://h/.", (b"/", b"")),
+            (b"http://h/.x", (b"/.x", b"")),
+        ),
+        (b"http://user:secret@h/x", (b"/x", b"")),
+        # Without one
+        *((b"//h/x", (b"/x", b"")), (b"//h:80/x?y", (b"/x", b"y")), (b"//h", (b"/", b""))),
     ],
 )
 @pytest.mark.parametrize("name", [b"Location", b"content-location"])
-def test_what_else_is_invalid(
-    host: bytes, reference: bytes, target: tuple[bytes, bytes] | None, name: bytes
+def test_what_else_is_invalid(reference: bytes, target: tuple[bytes, bytes], name: bytes) -> None:
+    """What Location and Content-Location name, resolved as clients do it (RFC 3986, 5.2)."""
+    assert invalid((name, reference)) == [*OWN, target]
+
+
+@pytest.mark.parametrize(
+    "reference",
+    [
+        # The same once more
+        *(b"", b"#z", b"b?q", b"/a/b?q#z", b"http://h/a/b?q", b"//h:80/a/b?q", b"../a/b?q"),
+        # Other origins
+        *(b"http://other/x", b"//other/x", b"https://h/x", b"http://h:81/x", b"//h:443/x"),
+        *(b"http://h.other/x", b"http://h@other/x", b"http://h:80@other/x", b"ftp://h/x"),
+        *(b"http://h\\@other/x", b"//h\\x", b"http://h./x", b"http://h%2e/x"),
+        # Not even URLs of the kind
+        *(b"mailto:a@h", b"javascript:x", b"data:,x", b"urn:x:y", b"about:blank"),
+        # Garbage
+        *(b"http://[bad/x", b"//[::1/x", b"http://h:port/", b"http://h:99999/", b"http://h:-1/x"),
+        *(b"\xff", b"/\xc3\xa4", b"http://h\xff/", b"/" + b"x" * LONGEST),
+    ],
+    ids=lambda value: ascii(value[:25]),
+)
+def test_what_is_not(reference: bytes) -> None:
+    """Nothing of another origin, lest one site empties another's cache; nor what is no URL."""
+    for name in (b"location", b"content-location"):
+        assert invalid((name, reference)) == OWN
+
+
+@pytest.mark.parametrize(
+    ("scheme", "host", "reference", "is_own"),
+    [
+        ("https", b"h", b"https://h:443/x", True),
+        ("https", b"h:443", b"https://h/x", True),
+        ("https", b"h", b"//h/x", True),
+        ("https", b"h", b"http://h/x", False),
+        ("https", b"h", b"https://h:80/x", False),
+        ("http", b"h:8080", b"http://h:8080/x", True),
+        ("http", b"h:8080", b"//h:8080/x", True),
+        ("http", b"h:8080", b"http://h/x", False),
+        ("http", b"H.Test", b"http://h.tESt/x", True),
+        ("http", b"127.0.0.1", b"http://127.0.0.1:80/x", True),
+        ("http", b"[::1]", b"http://[::1]/x", True),
+        ("http", b"[::1]:8080", b"//[::1]:8080/x", True),
+        ("http", b"[::1]:80", b"http://[::1]/x", True),
+        ("http", b"[::AB]", b"http://[::ab]:80/x", True),
+        ("http", b"[::1]:8080", b"http://[::1]/x", False),
+        ("http", b"[::1]", b"http://[::2]/x", False),
+        # A host that is none has no others.
+        *(("http", host, b"http://h/x", False) for host in (b"", b"[bad", b"h:port", b"\xff")),
+        *(("http", host, b"http://x/x", False) for host in (b"h/../x", b"h?x", b"h#x", b"h\\x")),
+    ],
+)
+def test_origins(scheme: str, host: bytes, reference: bytes, is_own: bool) -> None:
+    """Scheme, host and port, in any case, the default port or none (RFC 9110, 4.2.3, 4.3.1)."""
+    found = invalid((b"location", reference), scheme=scheme, host=host)
+    assert found == ([*OWN, (b"/x", b"")] if is_own else OWN)
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "reference", "target"),
+    [
+        (b"/", b"", b"x", (b"/x", b"")),
+        (b"/a/", b"", b"x", (b"/a/x", b"")),
+        (b"//a/b", b"", b"c", (b"//a/c", b"")),
+        (b"/a%2Fb/c", b"", b"d", (b"/a%2Fb/d", b"")),
+        (b"/a", b"x=/y/z", b"c", (b"/c", b"")),
+        (b"/a", b"x", b"?y", (b"/a", b"y")),
+        (b"/a\xff/b", b"\xff", b"c", (b"/a\xff/c", b"")),
+        (b"/a;p/b;q", b"", b"c", (b"/a;p/c", b"")),
+    ],
+)
+def test_where_a_reference_starts(
+    path: bytes, query: bytes, reference: bytes, target: tuple[bytes, bytes]
 ) -> None:
-    """What Location and Content-Location name, of the same origin only."""
-    found = invalidated_by(
-        "POST",
-        200,
-        scheme="http",
-        host=host,
-        path=b"/a/b",
-        query=b"q",
-        headers=[(name, reference)],
+    """At the request's own path, whatever bytes are in it."""
+    found = invalid((b"location", reference), path=path, query=query)
+    assert found == [(path, query), target]
+
+
+def test_several_fields() -> None:
+    """Both count, each page once; of a repeated field, which is an error, the first."""
+    found = invalid(
+        *((b"Location", b"/x"), (b"location", b"/no"), (b"Content-Location", b"/y")),
+        (b"link", b"</z>"),
     )
-    assert found == (OWN if target is None else [*OWN, target])
+    assert found == [*OWN, (b"/x", b""), (b"/y", b"")]
+    assert invalid((b"location", b"/x"), (b"content-location", b"/x")) == [*OWN, (b"/x", b"")]
+    assert invalid() == OWN
 
 
 @pytest.mark.parametrize(
-    ("status", "expected"),
-    [
-        (CacheStatus(hit=True, ttl=5), b"c; hit; ttl=5"),
-        (CacheStatus(hit=True, ttl=-5, collapsed=True), b"c; hit; ttl=-5; collapsed"),
-        (
-            CacheStatus(fwd="uri-miss", fwd_status=200, stored=True),
-            b"c; fwd=uri-miss; fwd-status=200; stored",
-        ),
-        (CacheStatus(fwd="stale", detail="a b"), b'c; fwd=stale; detail="a b"'),
-        (CacheStatus(hit=True, fwd="stale", key='k"'), b'c; hit; key="k\\""'),
-    ],
+    "reference",
+    [b"../" * 2_700, b"/a/.." * 1_600, b"http://" + b"[" * 8_000, b"." * 8_192, b"//" * 4_096],
+    ids=lambda value: ascii(value[:9]),
 )
-def test_cache_status(status: CacheStatus, expected: bytes) -> None:
-    """RFC 9211, 2."""
-    assert status.serialise("c") == expected
+def test_hostile_references_end(reference: bytes) -> None:
+    """In time that grows with their length only."""
+    start = time.thread_time()
+    invalid((b"location", reference))
+    assert time.thread_time() - start < 5
 
 
-def test_cache_status_is_appended() -> None:
-    """Those nearer to the origin come first (RFC 9211, 2)."""
-    fields = [(b"a", b"1"), (b"Cache-Status", b"x; hit"), (b"cache-status", b"y")]
-    assert appended(fields, "my cache", CacheStatus(hit=True)) == (
-        (b"a", b"1"),
-        (b"cache-status", b'x; hit, y, "my cache"; hit'),
-    )
-
-
-@pytest.mark.parametrize(
-    ("value", "expected"),
-    [
-        (b'"a", "b";x', ("a", "b")),
-        (b'token, "b", 5, ("c")', ("b",)),
-        (b'"a", &', ()),
-        (b'""', ()),
-        (b'"' + b"x" * 129 + b'"', ()),
-        (
-            b", ".join(b'"g%d"' % number for number in range(200)),
-            tuple(f"g{number}" for number in range(128)),
-        ),
-    ],
-)
-def test_groups(value: bytes, expected: tuple[str, ...]) -> None:
-    """Strings of a valid list, so many of them at most."""
-    assert groups([(b"Cache-Groups", value)]) == expected
-    named = [(b"cache-group-invalidation", value)]
-    assert invalidated_groups("POST", named) == expected
-    assert invalidated_groups("GET", named) == ()
-
-
-def test_groups_belong_to_their_origin() -> None:
-    """Another's are others."""
-    assert group_tag("http://a", "b") != group_tag("http://a b", "")
-    assert groups([]) == ()
-
-
-def test_marks_end_and_are_bounded() -> None:
-    """For some seconds; the oldest go first."""
-    marks = Marks(5)
-    marks.add("a", 100)
-    assert marks.holds("a", 104.9)
-    assert not marks.holds("a", 105)
-    assert len(marks) == 0
-    for number in range(MOST_MARKS + 10):
-        marks.add(f"k{number}", 100)
-    assert len(marks) == MOST_MARKS
-    assert not marks.holds("k9", 100)
-    assert marks.holds("k10", 100)
-
-
-def test_variants_make_room() -> None:
-    """The one that was not used for longest goes."""
-    variants = Variants()
-    assert variants.add("p", "a", 2) == []
-    assert variants.add("p", "b", 2) == []
-    variants.touch("p", "a")
-    variants.touch("p", "unknown")
-    assert variants.add("p", "c", 2) == ["b"]
-    assert variants.add("p", "c", 2) == []
-
-
-def test_pages_make_room_with_all_their_variants() -> None:
-    """What is no longer counted may not stay."""
-    variants = Variants()
-    variants.add("first", "v1", 9)
-    variants.add("first", "v2", 9)
-    gone = [each for number in range(MOST_PAGES) for each in variants.add(f"p{number}", "v", 9)]
-    assert gone == ["v1", "v2"]
-
-
-def test_a_budget() -> None:
-    """What L1 has evicted by itself is not counted for long; the oldest go."""
-    kept = {"a", "b", "c", "d"}
-    budget = Budget(100, kept.__contains__)
-    assert budget.add("a", 40) == []
-    assert budget.add("b", 40) == []
-    assert budget.add("a", 50) == []
-    kept.discard("b")
-    assert budget.add("c", 40) == []
-    assert (budget.total, len(budget)) == (90, 2)
-    assert budget.add("d", 60) == ["a"]
-    assert budget.add("huge", 500) == ["c", "d", "huge"]
-    assert (budget.total, len(budget)) == (0, 0)
+def test_random_bytes_never_raise() -> None:
+    """Whatever an application or a client sends; the page itself is always among them."""
+    chance = random.Random(7)
+    letters = b"http://h:80@[]?#.%\\;\t\n \xff/a"
+    for _ in range(5_000):
+        one, two = (
+            bytes(chance.choice(letters) for _ in range(chance.randrange(16))) for _ in range(2)
+        )
+        found = invalid((b"location", one), (b"content-location", b"http://h/" + one), host=two)
+        assert found[0] == OWN[0]
+        assert invalid((b"location", one), path=b"/" + two, query=two)[0] == (b"/" + two, two)

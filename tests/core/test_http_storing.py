@@ -1,4 +1,4 @@
-"""What forbids storing, and what a response is stored as (RFC 9111, 3; RFC 9213)."""
+"""What forbids storing (RFC 9111, 3; and what is refused besides)."""
 
 from __future__ import annotations
 
@@ -6,140 +6,118 @@ from typing import Any
 
 import pytest
 
-from asynccache.core.http_cache_control import CacheControl, parse_cache_control
-from asynccache.core.http_decision import Kept, Rules, decide
-from asynccache.core.http_storing import why_not_store
-from asynccache.core.http_targeted import targeted_control
-
-Headers = list[tuple[bytes, bytes]]
-NOW = 1_700_000_000.0
-RFC = Rules(is_rfc=True, statuses=None)
+from asynccache.core.http_cache_control import parse_cache_control
+from asynccache.core.http_storing import NEVER, UNDERSTOOD, why_not_store
 
 
-@pytest.mark.parametrize(
-    ("control", "more", "reason"),
-    [
-        (b"", {}, None),
-        (b"no-store", {}, "no-store"),
-        (b"private", {}, "private"),
-        (b'private="x"', {}, None),
-        (b"no-store, must-understand", {}, None),
-        (b"must-understand", {"status": 299}, "must-understand"),
-        (b"private, must-understand", {}, "private"),
-        (b"", {"status": 206}, "status"),
-        (b"", {"status": 304}, "status"),
-        (b"", {"status": 103}, "status"),
-        (b"", {"status": 404}, None),
-        (b"", {"status": 404, "statuses": frozenset({200})}, "status"),
-        (b"", {"headers": [(b"Set-Cookie", b"a")]}, "set-cookie"),
-        (b"", {"headers": [(b"Set-Cookie", b"a")], "allow_set_cookie": True}, None),
-        (b"", {"headers": [(b"content-type", b"Text/Event-Stream;x")]}, "event-stream"),
-        (b"", {"has_authorization": True}, "authorization"),
-        (b"max-age=5", {"has_authorization": True}, "authorization"),
-        (b"public", {"has_authorization": True}, None),
-        (b"s-maxage=0", {"has_authorization": True}, None),
-        (b"must-revalidate", {"has_authorization": True}, None),
-        (b"", {"has_authorization": True, "vary_authorization": True}, None),
-    ],
-)
-def test_vetoes(control: bytes, more: dict[str, Any], reason: str | None) -> None:
-    """RFC 9111, 3 and 3.5; and what we refuse besides."""
+def why(control: bytes = b"", **more: Any) -> str | None:
+    """Return what forbids to store a response to which nothing else happens."""
     facts: dict[str, Any] = {"status": 200, "headers": [], **more}
-    assert why_not_store(control=parse_cache_control([control]), **facts) == reason
+    return why_not_store(control=parse_cache_control([control]), **facts)
 
 
 @pytest.mark.parametrize(
-    ("headers", "expected"),
+    ("control", "reason"),
     [
-        ([], None),
-        ([(b"x", b"")], None),
-        ([(b"x", b"max-age=10")], CacheControl(max_age=10)),
-        ([(b"x", b"max-age=10"), (b"X", b"no-store")], CacheControl(max_age=10, no_store=True)),
-        ([(b"x", b"max-age=10, &&"), (b"y", b"max-age=3")], CacheControl(max_age=3)),
-        ([(b"x", b"MAX-AGE=10")], None),
-        ([(b"x", b'max-age="10"')], CacheControl()),
-        ([(b"x", b"max-age=1.5, private=?0, no-cache")], CacheControl(no_cache=True)),
-        ([(b"x", b"max-age=-5")], CacheControl(max_age=0)),
-        ([(b"x", b"max-age=99999999999")], CacheControl(max_age=2**31)),
-        ([(b"y", b"no-store"), (b"x", b"max-age=1")], CacheControl(max_age=1)),
-        ([(b"z", b"max-age=10")], None),
+        (b"", None),
+        (b"public, max-age=60", None),
+        (b"no-cache", None),
+        (b"No-Store", "no-store"),
+        (b"max-age=60, no-store", "no-store"),
+        (b"PRIVATE", "private"),
+        (b'private=""', "private"),
+        (b'private="x"', None),
+        (b'private="x", private', "private"),
+        (b"private; max-age=60", "private"),
+        (b"public, private", "private"),
+        (b"no-store, private", "no-store"),
     ],
 )
-def test_targeted_fields(headers: Headers, expected: CacheControl | None) -> None:
-    """The first valid one of the list decides, and nothing that is not in it (RFC 9213, 2.2)."""
-    assert targeted_control(headers, [b"x", b"y"]) == expected
-
-
-def decided(rules: Rules, headers: Headers, **more: Any) -> Kept | str:
-    """Return the decision about a response that comes at once."""
-    facts: dict[str, Any] = {"status": 200, "has_credentials": False, **more}
-    return decide(rules, headers=headers, request_time=NOW, response_time=NOW, **facts)
-
-
-def cc(value: str) -> tuple[bytes, bytes]:
-    """Return a ``Cache-Control``."""
-    return (b"cache-control", value.encode())
+def test_what_the_response_says(control: bytes, reason: str | None) -> None:
+    """RFC 9111, 5.2.2.5 and 5.2.2.7."""
+    assert why(control) == reason
 
 
 @pytest.mark.parametrize(
-    ("rules", "headers", "more", "lifetime"),
+    ("control", "status", "reason"),
     [
-        (Rules(ttl=60), [], {}, 60),
-        (Rules(ttl=60), [cc("max-age=5")], {}, 60),
-        (Rules(ttl=60), [cc("max-age=5")], {"ttl": 7.0}, 7),
-        (Rules(default_ttl=60), [], {}, 60),
-        (Rules(default_ttl=60), [cc("max-age=5")], {}, 5),
-        (Rules(ttl=60, targets=(b"x",)), [(b"x", b"max-age=9")], {}, 9),
-        (Rules(ttl=60, targets=(b"x",)), [(b"x", b"foo")], {}, 60),
-        (Rules(ttl=60), [(b"age", b"100")], {}, 160),
-        (RFC, [cc("max-age=5, s-maxage=6")], {}, 6),
-        (RFC, [cc("max-age=5")], {"ttl": 7.0}, 7),
-        (Rules(is_rfc=True, statuses=None, ttl=60), [cc("max-age=5")], {}, 5),
-        (RFC, [(b"etag", b'"a"')], {}, "stale"),
-        (Rules(is_rfc=True, keep=9), [(b"etag", b'"a"')], {}, 0),
-        (Rules(is_rfc=True, keep=9), [(b"etag", b'"a"'), cc("no-cache, max-age=5")], {}, 0),
-        (RFC, [cc("max-age=5")], {"status": 500}, 5),
-        (RFC, [], {}, "no-lifetime"),
-        (RFC, [cc("max-age=0")], {}, "stale"),
-        (RFC, [cc("max-age=5"), (b"age", b"5")], {}, "stale"),
-        (RFC, [cc("max-age=5, stale-if-error=9"), (b"age", b"5")], {}, 5),
-        (Rules(), [], {}, "no-lifetime"),
-        (Rules(ttl=60), [cc("no-cache")], {}, "no-cache"),
-        (Rules(ttl=60), [cc("no-store")], {}, "no-store"),
-        (Rules(ttl=60), [(b"vary", b"a, *")], {}, "vary"),
-        (Rules(ttl=60), [(b"vary", b",".join(b"x%d" % n for n in range(17)))], {}, "vary"),
-        (Rules(ttl=60), [], {"status": 404}, "status"),
-        (Rules(ttl=60, statuses=frozenset({503})), [], {"status": 503}, "status"),
-        (Rules(ttl=60, targets=(b"x",)), [(b"x", b"no-store")], {}, "no-store"),
-        (Rules(ttl=60, targets=(b"x",)), [(b"x", b"max-age=9"), cc("no-store")], {}, 9),
+        (b"must-understand", 200, None),
+        (b"must-understand", 299, "must-understand"),
+        (b"must-understand, no-store", 200, None),
+        (b"no-store, must-understand", 404, None),
+        (b"no-store, must-understand", 599, "must-understand"),
+        (b"private, must-understand", 200, "private"),
     ],
 )
-def test_who_decides(
-    rules: Rules, headers: Headers, more: dict[str, Any], lifetime: float | str
-) -> None:
-    """Vetoes, targeted fields, handler or policy, the header, the default."""
-    found = decided(rules, headers, **more)
-    assert (found if isinstance(found, str) else found.lifetime) == lifetime
+def test_must_understand(control: bytes, status: int, reason: str | None) -> None:
+    """Who understands the status ignores no-store beside it (5.2.2.3)."""
+    assert why(control, status=status) == reason
 
 
-def test_what_is_kept() -> None:
-    """Without what belongs to a connection, a client, or a moment."""
-    headers = [
-        cc('max-age=60, no-cache="X-A", private=x-b, stale-while-revalidate=5'),
-        *((b"X-A", b"1"), (b"X-B", b"1"), (b"X-C", b"1"), (b"Connection", b"close")),
-        *((b"Age", b"3"), (b"Set-Cookie", b"a=b"), (b"Vary", b"Accept, accept")),
-    ]
-    found = decided(Rules(allow_set_cookie=True), headers)
-    assert isinstance(found, Kept)
-    assert [name for name, _ in found.fields] == [b"cache-control", b"x-c", b"vary"]
-    assert found.names == {b"accept"}
-    assert (found.age, found.while_revalidate, found.if_error, found.grace) == (3, 5, 0, 5)
-    assert not found.shared
+@pytest.mark.parametrize(
+    ("status", "statuses", "reason"),
+    [
+        *((status, None, "status") for status in (100, 101, 103, 199, 206, 304)),
+        *((status, None, None) for status in (200, 204, 299, 302, 404, 500, 599)),
+        (404, frozenset({200}), "status"),
+        (404, frozenset({200, 404}), None),
+        (206, frozenset({206}), "status"),
+        (304, frozenset({304}), "status"),
+        (103, frozenset({103}), "status"),
+        (200, frozenset(), "status"),
+    ],
+)
+def test_statuses(status: int, statuses: frozenset[int] | None, reason: str | None) -> None:
+    """Final ones only, and never a part or an answer to a condition (3, 3.3)."""
+    assert why(status=status, statuses=statuses) == reason
 
 
-@pytest.mark.parametrize("value", ["public", "s-maxage=60", "must-revalidate, max-age=60"])
-def test_what_may_answer_requests_with_credentials(value: str) -> None:
-    """RFC 9111, 3.5."""
-    found = decided(Rules(ttl=60), [cc(value)])
-    assert isinstance(found, Kept)
-    assert found.shared
+def test_what_is_never_stored_is_not_understood() -> None:
+    """So that no combination of directives can have it stored."""
+    assert not NEVER & UNDERSTOOD
+    assert min(UNDERSTOOD) >= 200
+
+
+@pytest.mark.parametrize(
+    ("allow", "headers", "reason"),
+    [
+        (False, [(b"Set-Cookie", b"a")], "set-cookie"),
+        (False, [(b"set-cookie", b"")], "set-cookie"),
+        (True, [(b"Set-Cookie", b"a")], None),
+        (False, [(b"cookie", b"a"), (b"set-cookie2", b"a")], None),
+    ],
+)
+def test_cookies(allow: bool, headers: list[tuple[bytes, bytes]], reason: str | None) -> None:
+    """The RFC would allow it (7.3); we do not."""
+    assert why(b"public", headers=headers, allow_set_cookie=allow) == reason
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        *((value, "event-stream") for value in (b"text/event-stream", b"Text/Event-Stream;x=y")),
+        (b" text/event-stream", "event-stream"),
+        *((value, None) for value in (b"", b"text/plain", b"x-text/event-stream", b"text/event")),
+    ],
+)
+def test_streams_without_an_end(value: bytes, reason: str | None) -> None:
+    """Nobody would live to see them stored."""
+    assert why(headers=[(b"Content-Type", value)]) == reason
+
+
+@pytest.mark.parametrize(
+    ("control", "reason"),
+    [
+        *((control, "authorization") for control in (b"", b"max-age=5", b"proxy-revalidate")),
+        *((control, "authorization") for control in (b"no-cache", b'private="x"', b"immutable")),
+        *((control, None) for control in (b"public", b"s-maxage=0", b"must-revalidate")),
+        (b"private, public", "private"),
+        (b"no-store, public", "no-store"),
+    ],
+)
+def test_credentials(control: bytes, reason: str | None) -> None:
+    """Three directives allow it (3.5)."""
+    assert why(control, has_authorization=True) == reason
+    assert why(control, has_authorization=True, vary_authorization=True) == (
+        None if reason == "authorization" else reason
+    )
