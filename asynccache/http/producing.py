@@ -131,7 +131,10 @@ async def _follow(visit: Visit, key: str, result: LoadResult[Any] | None) -> Non
             counters = visit.output.counters
             counters.hits += left > 0
             counters.stale += left <= 0
-            status = CacheStatus(hit=True, ttl=int(left), collapsed=result.level == "loader")
+            if is_new:
+                status = CacheStatus(fwd="uri-miss", ttl=int(left), collapsed=True)
+            else:
+                status = CacheStatus(hit=True, ttl=int(left))
             if result.level == "L2":
                 visit.output.note_kept(key, value)
             return await visit.answer(value, result.age + value.age, status)

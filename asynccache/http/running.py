@@ -110,12 +110,14 @@ class _Run:
 
         They are those of any request that the response will be served to, as far as it can tell.
         """
-        stripped = self._visit.output.stripped
-        asked: list[tuple[bytes, bytes]] = []
-        for name, value in without_conditions(self._visit.request.headers):
-            normalise = NORMALISED.get(name)
-            if name not in stripped:
-                asked.append((name, value if normalise is None else normalise(value) or b""))
+        request = self._visit.request.headers
+        left_out = {*self._visit.output.stripped, *NORMALISED}
+        asked = [field for field in without_conditions(request) if field[0] not in left_out]
+        # All lines of one field are one value, as in the variant's key: what one line allows
+        # another may refuse.
+        for name, value in variant_of(NORMALISED, request, NORMALISED):
+            if value is not None and name not in self._visit.output.stripped:
+                asked.append((name, value))
         if is_validation and self._turn.present is not None:
             return list(validation_request(asked, self._turn.present.fields))
         return asked

@@ -247,3 +247,19 @@ async def test_01_the_port_that_a_scheme_has_anyway_is_no_other_host() -> None:
         assert not (await here.get("/", [("host", "site.test:8080")])).is_stored
         await here.output.evict_url("http://site.test:80/")
         assert not (await here.get("/")).is_stored
+
+
+@pytest.mark.parametrize(
+    "lines", [["gzip", "gzip;q=0"], ["gzip;q=0", "gzip"], ["identity", "gzip;q=0, br;q=0"]]
+)
+async def test_07_lines_of_accept_encoding_are_one_value(lines: list[str]) -> None:
+    """What one of them allows another may refuse: the application sees what the key says."""
+
+    async def handler(exchange: Exchange) -> None:
+        taken = exchange.header("accept-encoding") or ""
+        await exchange.respond(f"{'gzip' in taken}", [("vary", "accept-encoding")])
+
+    async with site(handler, EVERYTHING) as here:
+        await here.get("/", [("accept-encoding", line) for line in lines])
+        assert (await here.get("/", [("accept-encoding", "identity")])).body == b"False"
+        assert (await here.get("/", [("accept-encoding", "gzip")])).body == b"True"

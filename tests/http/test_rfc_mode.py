@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections import Counter
+
 import pytest
 
 from asynccache.http.policy import OutputPolicy
@@ -262,3 +265,20 @@ async def test_a_client_may_forbid_storage() -> None:
         await here.get("/", [("cache-control", "no-store")])
         assert (await here.get("/")).body == b"2"
         assert (await here.get("/")).body in {b"2", b"3"}
+
+
+async def test_cache_status_of_those_who_wait() -> None:
+    """They went further, together (RFC 9211, 2.6)."""
+
+    async def handler(exchange: Exchange) -> None:
+        await asyncio.sleep(0.02)
+        await exchange.respond("x", [("cache-control", "max-age=10")])
+
+    async with site(handler, RFC, cache_status=True) as here:
+        told = Counter(
+            answer["cache-status"] for answer in await asyncio.gather(*[here.get() for _ in "abc"])
+        )
+    assert told == {
+        "asynccache; fwd=uri-miss; fwd-status=200; stored": 1,
+        "asynccache; fwd=uri-miss; ttl=10; collapsed": 2,
+    }
