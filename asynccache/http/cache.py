@@ -28,6 +28,9 @@ run of the application, which it would have cost anyway."""
 MAX_TOTAL_SIZE: Final = 128 * 1024 * 1024
 """Bytes. ASP.NET Core's output cache has 100 MB."""
 
+PAUSE: Final = 0.25
+"""Seconds for which nobody even tries to store a page that could not be stored just now."""
+
 REFRESH_REST: Final = 1.0
 """Seconds between refreshes of one response: an application that fails is not tried at each hit."""
 
@@ -92,7 +95,8 @@ class OutputCache:
             may be stored.
         max_total_size: Bytes of responses that this process keeps in L1, besides whatever else
             bounds that; they go on being served out of Redis.
-        hit_for_miss: Seconds for which a page that could not be stored is left to the application.
+        hit_for_miss: Seconds for which nobody waits for the response of a page that could not be
+            stored; one request in a quarter of a second tries whether it can be by now.
         wall: Returns the time, in seconds since 1970; for tests.
 
     Attributes:
@@ -139,7 +143,9 @@ class OutputCache:
         )
         self.stripped: frozenset[bytes] = frozenset(_lowered(stripped_headers, "stripped_headers"))
         self.wall: Callable[[], float] = wall
-        self.marks: Marks = Marks(seconds_or_zero(hit_for_miss, "hit_for_miss"))
+        lasting = seconds_or_zero(hit_for_miss, "hit_for_miss")
+        self.marks: Marks = Marks(lasting)
+        self.pauses: Marks = Marks(min(lasting, PAUSE))
         self.rests: Marks = Marks(REFRESH_REST)
         self.variants: Variants = Variants()
         self._budget = Budget(

@@ -46,9 +46,8 @@ async def produce(visit: Visit, key: str) -> None:
     """
     if visit.varies is None and visit.values:
         return await _produce_variant(visit, await _root_of(visit))
-    output = visit.output
     for _ in range(TRIES):
-        if visit.plan.lock == "off" and key in output.leading:
+        if key in visit.output.leading and not waits(visit, key):
             break
         generation = Generation()
         waiter = _ask(visit, key, generation)
@@ -67,6 +66,41 @@ async def produce(visit: Visit, key: str) -> None:
             waiter.cancel()
         return await _follow(visit, key, result)
     return await visit.pass_on(_MISS)
+
+
+def waits(visit: Visit, key: str) -> bool:
+    """Tell whether a request waits for another one's response.
+
+    Not for one that will hardly help it: of a page that could not be stored just now, or where it
+    has credentials, with which few responses are for others too (RFC 9111, 3.5).
+
+    Args:
+        visit: The request.
+        key: The response's key.
+    """
+    plan, output = visit.plan, visit.output
+    if plan.lock == "off" or (visit.request.has_credentials and not plan.by_credentials):
+        return False
+    return not output.marks.holds(key, output.now())
+
+
+def is_left_alone(visit: Visit, key: str) -> bool:
+    """Tell whether a page is left to the application for now: it could not be stored.
+
+    Nobody tries for a moment. Then one at a time does, for whom nobody waits: what cannot be stored
+    for one client may be for another.
+
+    Args:
+        visit: The request.
+        key: The response's key.
+    """
+    output, now = visit.output, visit.output.now()
+    if not output.marks.holds(key, now):
+        return False
+    if key in output.leading or output.pauses.holds(key, now):
+        return True
+    output.pauses.add(key, now)
+    return False
 
 
 def _ask(visit: Visit, key: str, generation: Generation) -> asyncio.Task[LoadResult[Any]]:
@@ -168,7 +202,7 @@ async def _produce_variant(visit: Visit, varies: Varies | None) -> None:
     found = visit.output.cache.peek_result(key)
     if found is not None and isinstance(found.value, StoredResponse):
         return await _follow(visit, key, found)
-    if visit.output.marks.holds(key, visit.output.now()):
+    if is_left_alone(visit, key):
         return await visit.pass_on(CacheStatus(fwd="vary-miss", detail="hit-for-miss"))
     return await produce(visit, key)
 

@@ -139,9 +139,13 @@ class _Run:
             response_time=visit.output.wall(),
             ttl=self._context.ttl,
         )
-        if isinstance(decision, str):
+        if decision == "authorization":
+            # It is this client's own. Who waits is somebody else, and may have another one.
+            self._generation.abandon()
+        elif isinstance(decision, str):
             self._is_superseded = is_answer
-            visit.output.marks.add(self._key, visit.output.now())
+            for marks in (visit.output.marks, visit.output.pauses):
+                marks.add(self._key, visit.output.now())
         return decision
 
     async def _start(self, message: Message, reason: str | None) -> Message | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from asynccache.core.http_cache_status import CacheStatus
 from asynccache.core.http_demands import demands_of
 from asynccache.http.answering import send_timeout
-from asynccache.http.producing import fetch, produce, refresh_soon
+from asynccache.http.producing import fetch, is_left_alone, produce, refresh_soon
 from asynccache.http.stored import StoredResponse, Varies
 from asynccache.http.visit import Visit, call_hooks
 
@@ -38,7 +38,7 @@ async def serve(visit: Visit) -> None:
         and await serve_stored(visit, key, found.value, found.age)
     ):
         return None
-    if visit.output.marks.holds(key, visit.output.now()):
+    if is_left_alone(visit, key):
         return await visit.pass_on(CacheStatus(fwd="miss", detail="hit-for-miss"))
     if visit.request.method != "GET" or visit.request.has_range or _wants_stored_only(visit):
         return await _serve_without_filling(visit, key)

@@ -64,20 +64,55 @@ async def test_26_uncacheable_responses_do_not_queue() -> None:
 
 
 async def test_26_hit_for_miss_ends_by_itself() -> None:
-    """For some seconds nobody waits; then the page may turn out to be cacheable after all."""
+    """Nobody tries for a moment; then the page may turn out to be cacheable after all."""
     control = "no-store"
 
     async def handler(exchange: Exchange) -> None:
         await exchange.respond("x", [("cache-control", control)])
 
-    async with site(handler, EVERYTHING, hit_for_miss=5) as here:
+    async with site(handler, EVERYTHING) as here:
         await here.get("/")
         control = "max-age=60"
         await here.get("/")
         assert not (await here.get("/")).is_stored
-        here.advance(6)
+        here.advance(0.3)
         await here.get("/")
         assert (await here.get("/")).is_stored
+
+
+async def test_26_what_cannot_be_stored_for_one_may_be_for_another() -> None:
+    """Clients that are known get what is theirs; the page is stored for all others nevertheless."""
+
+    async def handler(exchange: Exchange) -> None:
+        private = [("cache-control", "private")] if exchange.header("cookie") else []
+        await exchange.respond("x", private)
+
+    async with site(handler, EVERYTHING) as here:
+        for _ in range(5):
+            await here.get("/", [("cookie", "user=1")])
+            here.advance(0.3)
+        await here.get("/")
+        assert (await here.get("/")).is_stored
+
+
+async def test_26_of_a_marked_page_nobody_waits_for_who_tries() -> None:
+    """One request at a time tries again; the others go on."""
+    go_on = asyncio.Event()
+
+    async def handler(exchange: Exchange) -> None:
+        if exchange.number == 2:
+            await go_on.wait()
+        await exchange.respond("x", [("cache-control", "no-store")])
+
+    async with site(handler, EVERYTHING) as here:
+        await here.get("/")
+        here.advance(1)
+        trying = asyncio.create_task(here.get("/"))
+        await asyncio.sleep(0.01)
+        here.advance(1)
+        assert (await asyncio.wait_for(here.get("/"), 5)).body == b"x"
+        go_on.set()
+        await trying
 
 
 @pytest.mark.parametrize("how", ["raises", "is cancelled", "stops"])

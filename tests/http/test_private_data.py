@@ -149,3 +149,26 @@ async def test_17_logs_tell_no_secrets(caplog: pytest.LogCaptureFixture) -> None
         assert (await here.get("/?token=secret", [("cookie", "session=secret")])).status == 200
 
     assert "secret" not in caplog.text
+
+
+async def test_14_credentials_keep_no_page_from_being_stored() -> None:
+    """Whoever sends them gets a response of its own, and changes nothing for the others."""
+    go_on = asyncio.Event()
+
+    async def handler(exchange: Exchange) -> None:
+        if exchange.number == 1:
+            await go_on.wait()
+        await exchange.respond(f"{exchange.header('authorization')}")
+
+    async with site(handler, EVERYTHING) as here:
+        known = asyncio.create_task(here.get("/", [("authorization", "secret")]))
+        await asyncio.sleep(0.01)
+        second = await asyncio.wait_for(here.get("/", [("authorization", "other")]), 5)
+        assert second.body == b"other"
+        waiting = asyncio.create_task(here.get("/"))
+        await asyncio.sleep(0.01)
+        go_on.set()
+        assert (await known).body == b"secret"
+        assert (await waiting).body == b"None"
+        answer = await here.get("/")
+        assert (answer.body, answer.is_stored) == (b"None", True)
