@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Final
 
+from asynccache.core.http_fields import Fields, combined
+
 _ETAG: Final = re.compile(rb'(W/)?"([\x21\x23-\x7e\x80-\xff]*)"')
 _BLANK: Final = re.compile(rb"[ \t,]*")
 _MEMBER: Final = re.compile(rb'((?:W/)?"[\x21\x23-\x7e\x80-\xff]*")[ \t]*(?:,|\Z)')
@@ -59,6 +61,27 @@ def is_same_weakly(one: ETag, other: ETag) -> bool:
 def is_same_strongly(one: ETag, other: ETag) -> bool:
     """Compare strongly: the same bytes, and both say so."""
     return one.opaque == other.opaque and not (one.is_weak or other.is_weak)
+
+
+def weakened(fields: Fields) -> Fields:
+    """Return the fields of a coded response with a weak tag, if it has a strong one.
+
+    Middleware that compresses leaves the tag as it was, so that two codings would share one that
+    promises the same bytes (RFC 9110, 8.8.3.3). Weak, it still validates, and no parts are put
+    together by it.
+
+    Args:
+        fields: The response's fields.
+    """
+    coding = combined(fields, b"content-encoding")
+    if coding is None or coding.strip(b" \t").lower() in {b"", b"identity"}:
+        return fields
+    return tuple(
+        (name, b"W/" + value.strip(b" \t"))
+        if name == b"etag" and (tag := parse_etag(value)) is not None and not tag.is_weak
+        else (name, value)
+        for name, value in fields
+    )
 
 
 def generated_etag(body: bytes | Iterable[bytes], coding: bytes | None) -> bytes:

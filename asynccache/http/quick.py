@@ -28,7 +28,7 @@ MOST_PAGES: Final = 8_192
 _HOST, _TAG, _DATE, _ASKS = range(4)
 """What a field of a request means here; the last one needs a second thought."""
 
-_SIMPLE_TAG: Final = re.compile(rb'"[\x21\x23-\x2b\x2d-\x7e]*"')
+_SIMPLE_TAG: Final = re.compile(rb'(?:W/)?"[\x21\x23-\x2b\x2d-\x7e]*"')
 _OK, _NOT_OK = 200, 300
 
 
@@ -115,7 +115,8 @@ class QuickWay:
         if tag is not None and _OK <= status < _NOT_OK:
             if _SIMPLE_TAG.fullmatch(tag) is None:
                 return False
-            if tag == combined(fields, b"etag"):
+            own = combined(fields, b"etag")
+            if own is not None and tag.removeprefix(b"W/") == own.removeprefix(b"W/"):
                 status, fields, body = 304, not_modified_fields(fields), b""
         self._output.counters.hits += 1
         # A list of its own for each: middleware outside edits it in place.

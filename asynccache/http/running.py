@@ -11,8 +11,8 @@ from starlette.types import Message, Receive, Send
 
 from asynccache.core.http_cache_status import CacheStatus
 from asynccache.core.http_decision import Kept, decide
-from asynccache.core.http_etags import generated_etag
-from asynccache.core.http_fields import combined
+from asynccache.core.http_etags import generated_etag, weakened
+from asynccache.core.http_fields import Fields, combined
 from asynccache.core.http_validation import validation_request
 from asynccache.core.http_vary import variant_of
 from asynccache.core.policy import Policy
@@ -119,7 +119,7 @@ class _Run:
             if value is not None and name not in self._visit.output.stripped:
                 asked.append((name, value))
         if is_validation and self._turn.present is not None:
-            return list(validation_request(asked, self._turn.present.fields))
+            return list(validation_request(asked, self._turn.present.validators))
         return asked
 
     # What the exchange asks.
@@ -194,7 +194,9 @@ class _Run:
 
     def _stored(self, status: int, kept: Kept, body: bytes) -> StoredResponse:
         request = self._visit.request
-        fields = kept.fields
+        # Without that in Vary there is one coding, and nothing to mix up.
+        is_coded = b"accept-encoding" in kept.names
+        fields = weakened(kept.fields) if is_coded else kept.fields
         if self._visit.plan.etag and combined(fields, b"etag") is None:
             tag = generated_etag(body, combined(fields, b"content-encoding"))
             fields = (*fields, (b"etag", tag))
@@ -211,7 +213,17 @@ class _Run:
             while_revalidate=kept.while_revalidate,
             if_error=kept.if_error,
             shared=kept.shared,
+            tag=self._own_tag(kept.fields, fields),
         )
+
+    def _own_tag(self, told: Fields, stored: Fields) -> bytes | None:
+        """Return the application's own tag, if another one is stored."""
+        own, other = combined(told, b"etag"), combined(stored, b"etag")
+        if own is not None and own != other:
+            return own
+        present = self._turn.present
+        is_same = present is not None and combined(present.fields, b"etag") == other
+        return present.tag if present is not None and is_same else None
 
     async def _hand_over(
         self, stored: StoredResponse, names: frozenset[bytes], product: Product

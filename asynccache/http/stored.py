@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-from asynccache.core.http_fields import Fields, is_token
+from asynccache.core.http_fields import Fields, is_token, without
 from asynccache.errors import InvalidArgument
 
 Variant = tuple[tuple[bytes, bytes | None], ...]
@@ -31,6 +31,7 @@ class StoredResponse:
         while_revalidate: Seconds past that for which it may be served while it is refreshed.
         if_error: Seconds past that for which it may be served in place of an error.
         shared: It may answer requests with credentials, says the response itself.
+        tag: The application's own ``ETag``, where the one in ``fields`` is weaker.
 
     Raises:
         InvalidArgument: It is not what a response can be.
@@ -45,6 +46,7 @@ class StoredResponse:
     while_revalidate: float = 0.0
     if_error: float = 0.0
     shared: bool = False
+    tag: bytes | None = None
 
     def __post_init__(self) -> None:
         checked: Any = self  # whoever has written it may not have minded the types
@@ -54,6 +56,8 @@ class StoredResponse:
             raise InvalidArgument("fields", "must be pairs of bytes that can be sent")
         if not isinstance(checked.body, bytes):
             raise InvalidArgument("body", "must be bytes")
+        if checked.tag is not None and not isinstance(checked.tag, bytes):
+            raise InvalidArgument("tag", "must be bytes or None")
         if not isinstance(checked.variant, tuple):
             raise InvalidArgument("variant", "must be pairs")
         for name in ("age", "lifetime", "while_revalidate", "if_error"):
@@ -68,6 +72,13 @@ class StoredResponse:
             age: How long it has been stored, in seconds.
         """
         return self.lifetime - self.age - age
+
+    @property
+    def validators(self) -> Fields:
+        """The fields that the application is asked with whether it is still right."""
+        if self.tag is None:
+            return self.fields
+        return (*without(self.fields, {b"etag"}), (b"etag", self.tag))
 
     def may_refresh_later(self, age: float) -> bool:
         """Tell whether it is stale and may be served all the same, while it is refreshed.

@@ -14,6 +14,7 @@ from asynccache.core.http_etags import (
     is_same_weakly,
     parse_etag,
     parse_etags,
+    weakened,
 )
 
 
@@ -139,3 +140,19 @@ def test_random_bytes_never_raise() -> None:
         garbage = value.replace(b'"', b"")
         found = parse_etags(garbage + b', "sure"')
         assert found == [ETag(b"sure")]
+
+
+@pytest.mark.parametrize(
+    ("coding", "tag", "expected"),
+    [
+        (b"gzip", b'"a"', b'W/"a"'),
+        (b"gzip", b'W/"a"', b'W/"a"'),
+        (b"gzip", b"no tag", b"no tag"),
+        (b" identity ", b'"a"', b'"a"'),
+        (None, b'"a"', b'"a"'),
+    ],
+)
+def test_coded_responses_have_weak_tags(coding: bytes | None, tag: bytes, expected: bytes) -> None:
+    """Two codings never promise the same bytes (RFC 9110, 8.8.3.3)."""
+    coded = () if coding is None else ((b"content-encoding", coding),)
+    assert weakened(((b"etag", tag), *coded)) == ((b"etag", expected), *coded)

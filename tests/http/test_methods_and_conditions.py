@@ -229,3 +229,27 @@ async def test_24_what_began_before_an_invalidation_is_not_stored(how: str) -> N
         assert (await here.get("/")).body == b"old"
         assert (await here.get("/")).body == b"new"
         assert (await here.get("/")).is_stored
+
+
+async def test_22_codings_do_not_share_the_applications_strong_etag() -> None:
+    """As middleware leaves it that compresses: both still validate, but parts are not mixed."""
+
+    async def handler(exchange: Exchange) -> None:
+        coded = "gzip" in (exchange.header("accept-encoding") or "")
+        coding = [("content-encoding", "gzip")] if coded else []
+        body = "coded bytes" if coded else "plain bytes"
+        await exchange.respond(body, [("etag", '"e"'), ("vary", "accept-encoding"), *coding])
+
+    gzip, plain = [("accept-encoding", "gzip")], [("accept-encoding", "identity")]
+    async with site(handler, EVERYTHING) as here:
+        for asked in (gzip, plain):
+            await here.get("/", asked)
+        assert (await here.get("/", gzip))["etag"] == 'W/"e"'
+        assert (await here.get("/", plain))["etag"] == '"e"'
+        for asked in (gzip, plain):
+            answer = await here.get("/", [*asked, ("if-none-match", '"e"')])
+            assert answer.status == 304
+        mixed = [("range", "bytes=0-1"), ("if-range", '"e"')]
+        assert (await here.get("/", [*gzip, *mixed])).status == 200
+        assert (await here.get("/", [*plain, *mixed])).status == 206
+        assert here.calls == 2

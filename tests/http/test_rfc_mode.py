@@ -282,3 +282,25 @@ async def test_cache_status_of_those_who_wait() -> None:
         "asynccache; fwd=uri-miss; fwd-status=200; stored": 1,
         "asynccache; fwd=uri-miss; ttl=10; collapsed": 2,
     }
+
+
+async def test_the_application_is_asked_with_its_own_tag() -> None:
+    """Though a weaker one is stored, because there are two codings; also the second time."""
+    asked: list[str | None] = []
+
+    async def handler(exchange: Exchange) -> None:
+        asked.append(exchange.header("if-none-match"))
+        headers = [("etag", '"e"'), ("cache-control", "max-age=5"), ("vary", "accept-encoding")]
+        if asked[-1] == '"e"':
+            await exchange.start(headers, 304)
+            await exchange.body()
+        else:
+            await exchange.respond("coded", [*headers, ("content-encoding", "gzip")])
+
+    async with site(handler, RFC) as here:
+        for _ in range(3):
+            answer = await here.get("/", [("accept-encoding", "gzip")])
+            assert (answer.body, answer["content-encoding"]) == (b"coded", "gzip")
+            here.advance(10)
+        assert answer["etag"] == 'W/"e"'
+    assert asked == [None, '"e"', '"e"']
