@@ -14,7 +14,8 @@ from asynccache.core.http_budget import FIELD_BYTES, Budget
 from asynccache.core.http_marks import Marks, Variants
 from asynccache.errors import InvalidArgument
 from asynccache.http.pages import ALL_TAG, VARIED, page_key
-from asynccache.http.planning import Plan, Planner
+from asynccache.http.plan import Plan
+from asynccache.http.planning import Planner
 from asynccache.http.policy import OutputPolicy, Scope
 from asynccache.http.request import REWRITES, Request, canonical_host
 from asynccache.http.stored import StoredResponse, Varies

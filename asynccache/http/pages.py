@@ -18,7 +18,7 @@ from asynccache.core.http_negotiation import (
     normalised_accept_language,
 )
 from asynccache.core.http_vary import variant_digest, variant_of
-from asynccache.http.planning import Plan
+from asynccache.http.plan import Plan
 from asynccache.http.policy import Scope
 from asynccache.http.request import Request, cookies_named
 from asynccache.http.stored import Variant
@@ -35,6 +35,9 @@ NORMALISED: Final = {
 }
 """Fields of which many spellings get the same response; the application sees one of them."""
 
+
+ROOT_SECONDS: Final = 86_400.0
+"""For how long it is remembered what the responses of a page vary by."""
 
 MOST_TAGS: Final = 32
 """What the cache takes; the plan's come first."""

@@ -13,24 +13,23 @@ import logging
 from secrets import token_bytes
 from typing import Any, Final
 
-from asynccache.cache import Cache
 from asynccache.core.http_cache_status import CacheStatus
 from asynccache.core.policy import Policy
 from asynccache.errors import AsyncCacheError, UsageError
-from asynccache.http.background import spawned, within
-from asynccache.http.generation import Abandoned, Failed, Generation, Turn
-from asynccache.http.running import run, run_detached
+from asynccache.http.asking import ask, result_of
+from asynccache.http.generation import Abandoned, Generation, Turn
+from asynccache.http.pages import ROOT_SECONDS
+from asynccache.http.refreshing import refresh_soon
+from asynccache.http.running import run
 from asynccache.http.stored import StoredResponse, Varies
 from asynccache.http.visit import Visit
+from asynccache.http.waiting import is_left_alone, waits
 from asynccache.results import LoadResult
 
 logger = logging.getLogger("asynccache")
 
 TRIES: Final = 4
 """Leaders that may go away in the middle; then each request runs the application for itself."""
-
-ROOT_SECONDS: Final = 86_400.0
-"""For how long it is remembered what the responses of a page vary by."""
 
 ROOT_POLICY: Final = Policy(ttl=ROOT_SECONDS, share=True, background=True)
 
@@ -50,7 +49,7 @@ async def produce(visit: Visit, key: str) -> None:
         if key in visit.output.leading and not waits(visit, key):
             break
         generation = Generation()
-        waiter = _ask(visit, key, generation)
+        waiter = ask(visit, key, generation)
         try:
             await generation.turn_or(waiter, visit.plan.lock_timeout)
             if generation.turn.done():
@@ -58,7 +57,7 @@ async def produce(visit: Visit, key: str) -> None:
             if not waiter.done():
                 status = CacheStatus(fwd="uri-miss", detail="lock-timeout")
                 return await visit.pass_on(status)
-            result = _result_of(waiter)
+            result = result_of(waiter)
         except Abandoned:
             continue
         finally:
@@ -66,81 +65,6 @@ async def produce(visit: Visit, key: str) -> None:
             waiter.cancel()
         return await _follow(visit, key, result)
     return await visit.pass_on(_MISS)
-
-
-def waits(visit: Visit, key: str) -> bool:
-    """Tell whether a request waits for another one's response.
-
-    Not for one that will hardly help it: of a page that could not be stored just now, or where it
-    has credentials, with which few responses are for others too (RFC 9111, 3.5).
-
-    Args:
-        visit: The request.
-        key: The response's key.
-    """
-    plan, output = visit.plan, visit.output
-    if plan.lock == "off" or (visit.request.has_credentials and not plan.by_credentials):
-        return False
-    return not output.marks.holds(key, output.now())
-
-
-def is_left_alone(visit: Visit, key: str) -> bool:
-    """Tell whether a page is left to the application for now: it could not be stored.
-
-    Nobody tries for a moment. Then one at a time does, for whom nobody waits: what cannot be stored
-    for one client may be for another.
-
-    Args:
-        visit: The request.
-        key: The response's key.
-    """
-    output, now = visit.output, visit.output.now()
-    if not output.marks.holds(key, now):
-        return False
-    if key in output.leading or output.pauses.holds(key, now):
-        return True
-    output.pauses.add(key, now)
-    return False
-
-
-def _ask(visit: Visit, key: str, generation: Generation) -> asyncio.Task[LoadResult[Any]]:
-    cache, policy = visit.output.cache, visit.plan.fill_policy
-    if visit.wants_new:
-        load = _renewed(cache, key, generation, policy)
-    else:
-        load = cache.get_or_load_result(key, generation.load, policy=policy)
-    waiter = asyncio.get_running_loop().create_task(load)
-    waiter.add_done_callback(_seen)
-    return waiter
-
-
-async def _renewed(
-    cache: Cache, key: str, generation: Generation, policy: Policy
-) -> LoadResult[Any]:
-    value = await cache.refresh(key, generation.load, policy=policy)
-    return LoadResult(value, "loader", stale=False, age=0.0)
-
-
-def _seen(waiter: asyncio.Task[LoadResult[Any]]) -> None:
-    if not waiter.cancelled():
-        waiter.exception()  # whoever is still there has looked
-
-
-def _result_of(waiter: asyncio.Task[LoadResult[Any]]) -> LoadResult[Any] | None:
-    """Return what a waiter got; None: nothing that could be served.
-
-    Raises:
-        Abandoned: Whoever generated has gone.
-        UsageError: The cache is not usable here.
-    """
-    try:
-        return waiter.result()
-    except (Abandoned, UsageError):
-        raise
-    except Exception as error:  # noqa: BLE001  # a fault of the cache's is a miss
-        if not isinstance(error, Failed):
-            logger.warning("a response could not be looked up: %r", error)
-        return None
 
 
 async def _follow(visit: Visit, key: str, result: LoadResult[Any] | None) -> None:
@@ -240,34 +164,3 @@ async def _lead(
         return await run(visit, key, generation, waiter)
     finally:
         leading.discard(key)
-
-
-def refresh_soon(visit: Visit, key: str) -> None:
-    """Have a stale response refreshed in the background: once, for all who are served it.
-
-    Args:
-        visit: One of those requests.
-        key: The response's key.
-    """
-    output = visit.output
-    refreshing = output.refreshing
-    if key in refreshing or output.rests.holds(key, output.now()):
-        return
-    output.rests.add(key, output.now())
-    work = within(_refresh, visit, key, seconds=visit.plan.background_timeout)
-    task = spawned(visit.output.cache, work, "asynccache refresh response")
-    if task is not None:
-        refreshing.add(key)
-        task.add_done_callback(lambda _: refreshing.discard(key))
-
-
-async def _refresh(visit: Visit, key: str) -> None:
-    generation = Generation(is_refresh=True)
-    waiter = _ask(visit, key, generation)
-    try:
-        await generation.turn_or(waiter)
-        if generation.turn.done():  # else somebody else has refreshed it
-            await run_detached(visit, key, generation, waiter)
-    finally:
-        generation.abandon()
-        waiter.cancel()

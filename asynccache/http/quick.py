@@ -18,7 +18,7 @@ from asynccache.core.http_vary import variant_of
 from asynccache.http.answering import BODY, START
 from asynccache.http.cache import OutputCache
 from asynccache.http.pages import NORMALISED, page_key, variant_key
-from asynccache.http.planning import Plan
+from asynccache.http.plan import Plan
 from asynccache.http.request import NOTED, OVERRIDES, Headers, Request, canonical_host
 from asynccache.http.stored import StoredResponse, Varies
 

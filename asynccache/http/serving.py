@@ -5,9 +5,11 @@ from __future__ import annotations
 from asynccache.core.http_cache_status import CacheStatus
 from asynccache.core.http_demands import demands_of
 from asynccache.http.answering import send_timeout
-from asynccache.http.producing import fetch, is_left_alone, produce, refresh_soon
+from asynccache.http.producing import fetch, produce
+from asynccache.http.refreshing import refresh_soon
 from asynccache.http.stored import StoredResponse, Varies
 from asynccache.http.visit import Visit, call_hooks
+from asynccache.http.waiting import is_left_alone
 
 
 async def serve(visit: Visit) -> None:

@@ -17,7 +17,7 @@ from asynccache.http.answering import START, send_stored
 from asynccache.http.cache import OutputCache
 from asynccache.http.context import OutputCacheContext
 from asynccache.http.pages import NORMALISED, VARIED, page_key, policy_values, variant_key
-from asynccache.http.planning import Plan
+from asynccache.http.plan import Plan
 from asynccache.http.policy import Hook
 from asynccache.http.request import Request
 from asynccache.http.stored import StoredResponse, Variant, Varies

@@ -280,7 +280,7 @@ async def test_a_response_is_stored_though_its_client_did_not_wait(
     vary: list[tuple[str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Redis may take longer than the last byte waits."""
-    monkeypatch.setattr("asynccache.http.running.STORE_PATIENCE", 0)
+    monkeypatch.setattr("asynccache.http.storing.STORE_PATIENCE", 0)
 
     async def handler(exchange: Exchange) -> None:
         await exchange.respond("x", vary)

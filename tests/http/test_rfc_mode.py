@@ -304,3 +304,11 @@ async def test_the_application_is_asked_with_its_own_tag() -> None:
             here.advance(10)
         assert answer["etag"] == 'W/"e"'
     assert asked == [None, '"e"', '"e"']
+
+
+@pytest.mark.parametrize("vary", [[], [("vary", "accept")]])
+async def test_the_longest_lifetime(vary: list[tuple[str, str]]) -> None:
+    """What is more than anybody can keep is kept for as long as can be."""
+    async with site(responding([("cache-control", "max-age=2147483648"), *vary]), RFC) as here:
+        await here.get("/")
+        assert (await here.get("/")).body == b"1"
