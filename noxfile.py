@@ -289,6 +289,6 @@ def faults(session: nox.Session) -> None:
 
 @nox.session
 def simulation(session: nox.Session) -> None:
-    """Run 200,000 schedules of simulated caches, ten times those of the tests."""
+    """Run 200,000 schedules of simulated caches, some thirty times those of the tests."""
     install(session, "test")
     session.run("python", "-m", "tests.simulation.run", *session.posargs)
