@@ -47,32 +47,36 @@ class Cookie:
     partitioned: bool = False
 
     def __post_init__(self) -> None:
+        self._check_types()
+        self._check_names()
+        if not self.secure and (self.same_site == "none" or self.partitioned):
+            argument = "partitioned" if self.partitioned else "same_site"
+            raise InvalidArgument(argument, "needs https_only=True: browsers refuse it without")
+
+    def _check_types(self) -> None:
         for argument, value in (("session_cookie", self.name), ("path", self.path)):
             if not isinstance(value, str):
                 raise wrong_type(argument, value, "a str")
+        if self.domain is not None and not isinstance(self.domain, str):
+            raise wrong_type("domain", self.domain, "a str, or None")
+        if self.same_site not in ("lax", "strict", "none"):
+            raise InvalidArgument("same_site", "must be 'lax', 'strict' or 'none'")
+
+    def _check_names(self) -> None:
         if not self.name.isascii() or not is_token(self.name.encode()):
             raise InvalidArgument("session_cookie", "must be a token: letters, digits, -, _ and .")
         _check_attribute("path", self.path)
         if not self.path.startswith("/"):
             raise InvalidArgument("path", "must begin with a slash")
         if self.domain is not None:
-            if not isinstance(self.domain, str):
-                raise wrong_type("domain", self.domain, "a str, or None")
             _check_attribute("domain", self.domain)
-        if self.same_site not in ("lax", "strict", "none"):
-            raise InvalidArgument("same_site", "must be 'lax', 'strict' or 'none'")
-        if not self.secure and (self.same_site == "none" or self.partitioned):
-            argument = "partitioned" if self.partitioned else "same_site"
-            raise InvalidArgument(argument, "needs https_only=True: browsers refuse it without")
-        prefix = self.name[: len(SECURE_PREFIX)].lower()
-        if prefix == SECURE_PREFIX.lower() and not self.secure:
+        name = self.name.lower()
+        if name.startswith(SECURE_PREFIX.lower()) and not self.secure:
             raise InvalidArgument("session_cookie", "__Secure- needs https_only=True")
-        if self.name.lower().startswith(HOST_PREFIX.lower()) and not (
-            self.secure and self.domain is None and self.path == "/"
-        ):
-            raise InvalidArgument(
-                "session_cookie", "__Host- needs https_only=True, path='/' and no domain"
-            )
+        is_host_only = self.secure and self.domain is None and self.path == "/"
+        if name.startswith(HOST_PREFIX.lower()) and not is_host_only:
+            needs = "https_only=True, path='/' and no domain"
+            raise InvalidArgument("session_cookie", f"__Host- needs {needs}")
 
     def set(self, ticket: Ticket, max_age: int | None) -> bytes:
         """Return the ``Set-Cookie`` that hands out an identifier.
