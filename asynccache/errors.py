@@ -14,8 +14,14 @@
     ├── LoadTimeout                 (also TimeoutError) a loader ran longer than ``load_timeout``
     ├── LoadCancelled               a loader cancelled itself
     ├── DecodeError                 bytes are not a record of ours (reads turn it into a miss)
-    └── Unavailable                 Redis could not be asked; no ``get*`` raises it
-        └── NotAcknowledged         a ``strict`` write that Redis could not be told
+    ├── Unavailable                 Redis could not be asked; no ``get*`` raises it
+    │   └── NotAcknowledged         a ``strict`` write that Redis could not be told
+    └── SessionError                a session cannot be used as it was meant
+        ├── SessionNotLoaded        it was used before ``await session.load()``
+        ├── SessionClosed           it is too late to make one: the response is on its way
+        ├── SessionTooLarge         it holds more than it may; nothing was written
+        ├── SessionConflict         another request has changed the same keys
+        └── SessionStoreUnavailable the store could not be asked, or refused
 
 A loader's own exceptions are not in this tree: they reach the caller as they are.
 """
@@ -153,3 +159,27 @@ class NotAcknowledged(Unavailable):
 
     def __reduce__(self) -> tuple[object, ...]:
         return (type(self), (), self.__dict__)
+
+
+class SessionError(AsyncCacheError):
+    """A session cannot be used as it was meant."""
+
+
+class SessionNotLoaded(SessionError):
+    """A session was used before ``await session.load()``, with ``autoload`` off."""
+
+
+class SessionClosed(SessionError):
+    """A session would have to be made, and the response that would name it is on its way."""
+
+
+class SessionTooLarge(SessionError):
+    """A session would hold more than it may; nothing was written, and what was there is there."""
+
+
+class SessionConflict(SessionError):
+    """Another request has changed the same keys, and ``conflict="raise"``; nothing was written."""
+
+
+class SessionStoreUnavailable(SessionError):
+    """The store of sessions could not be asked, or refused; its cause says why."""

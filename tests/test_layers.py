@@ -27,7 +27,7 @@ TABLE = {
     ],
     4: ["levels", "runtime", "wiring", "lifecycle", "invalidating", "writing", "cache", "region"],
     5: ["decorator"],
-    6: ["starlette", "fastapi", "http"],
+    6: ["starlette", "fastapi", "http", "sessions"],
     7: [""],  # asynccache itself: the public names
     8: ["cli", "demo"],  # programs; they use the public names as anybody's program does
 }

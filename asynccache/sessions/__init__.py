@@ -1,0 +1,1 @@
+"""Sessions on the server: kept in Redis, opened by a cookie that nobody else can make."""
