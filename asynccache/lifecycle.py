@@ -233,6 +233,11 @@ class Lifecycle:
         """Where the cache's time comes from."""
         return self._configuration.clock
 
+    @property
+    def redis_settings(self) -> RedisSettings | None:
+        """Where its Redis is; None: it has none. Not part of the public API."""
+        return self._configuration.redis
+
     def spawn(self, work: Coroutine[Any, Any, T], *, name: str) -> asyncio.Task[T]:
         """Do something in the cache's context that ends with it. Not part of the public API.
 
