@@ -24,6 +24,12 @@ NAMES = {
     # the output cache
     *("OutputCache", "OutputCacheContext", "OutputCacheMiddleware", "OutputPolicy"),
     *("StoredResponse", "get_output_cache", "output_cache"),
+    # sessions
+    *("JSONSerializer", "MemorySessionStore", "RedisSessionStore", "Session", "SessionEvent"),
+    *("SessionInfo", "SessionManager", "SessionMiddleware", "SessionStore"),
+    *("csrf_protect", "get_session", "require_user"),
+    *("SessionClosed", "SessionConflict", "SessionError", "SessionNotLoaded"),
+    *("SessionStoreUnavailable", "SessionTooLarge"),
     # what it answers
     *("Health", "LoadResult", "Verification", "MISSING", "Missing", "Statistics", "WriteResult"),
     # what it raises

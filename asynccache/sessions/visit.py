@@ -112,7 +112,7 @@ class Visit:
 
     def ticket_to_be(self) -> Ticket:
         """Return the identifier that the session has, or will have."""
-        if self.ticket is None or self.record is None:
+        if self.ticket is None:
             self.ticket = new_ticket(self.settings.entropy)
         return self.ticket
 
