@@ -54,6 +54,11 @@ class Plan:
     on_store: tuple[Hook, ...] = ()
 
     @property
+    def tells_visitors_apart(self) -> bool:
+        """Pages of different visitors have different keys, so the policies say."""
+        return bool(self.vary_by_cookie or self.vary_by)
+
+    @property
     def is_rfc(self) -> bool:
         """The response's header decides."""
         return self.mode == "rfc"

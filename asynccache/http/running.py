@@ -18,6 +18,7 @@ from asynccache.http.exchange import ERRORS, Exchange, Part
 from asynccache.http.generation import Generation
 from asynccache.http.pages import NORMALISED
 from asynccache.http.request import without_conditions
+from asynccache.http.session_watch import SessionWatch
 from asynccache.http.starting import start_for_client, whole_bodies
 from asynccache.http.stored import StoredResponse
 from asynccache.http.storing import Storing
@@ -67,6 +68,7 @@ class _Run:
         self._asked = 0.0
         self._is_superseded = False
         self._send: Send | None = None
+        self._watch = SessionWatch({})
 
     async def run(self, send: Send | None, receive: Receive) -> None:
         visit, turn = self._visit, self._turn
@@ -87,9 +89,11 @@ class _Run:
         scope["extensions"] = whole_bodies(scope)
         scope["state"] = {**(scope.get("state") or {}), STATE: self._context}
         self._asked = visit.output.wall()
+        self._watch = SessionWatch(scope)
         try:
             await exchange.run(visit.app, scope, receive)
         finally:
+            self._watch.end()
             if self._is_superseded:
                 # What is stored is known to be wrong now, and what is right cannot be stored.
                 gone = visit.output.cache.delete(self._key)
@@ -117,6 +121,7 @@ class _Run:
 
     def _decide(self, status: int, headers: list[tuple[bytes, bytes]]) -> Kept | str:
         visit = self._visit
+        is_personal = self._watch.end() and not visit.plan.tells_visitors_apart
         is_answer = self._turn.present is not None and status not in ERRORS
         if not self._context.storage:
             self._is_superseded = is_answer
@@ -130,7 +135,9 @@ class _Run:
             response_time=visit.output.wall(),
             ttl=self._context.ttl,
         )
-        if decision == "authorization":
+        if is_personal and not isinstance(decision, str):
+            decision = "session"
+        if decision in ("authorization", "session"):
             # It is this client's own. Who waits is somebody else, and may have another one.
             self._generation.abandon()
         elif isinstance(decision, str):

@@ -50,7 +50,7 @@ async def test_f1_f2_without_the_store(site: Site, own_redis: RedisServer, fault
     if fault == "freeze":
         own_redis.resume()
         async with asyncio.timeout(5):
-            while (response := await ask(site, "/read", cookie)).status_code == 503:
+            while (response := await ask(site, "/read", cookie)).status_code == 503:  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
         assert response.json()["a"] == "1"
 
@@ -279,9 +279,11 @@ def test_w_websockets_load_save_and_notice_revocation() -> None:
     client = TestClient(sockets(store))
 
     with client.websocket_connect("/talk?make=1") as socket:
-        (line,) = [v for k, v in socket.extra_headers or [] if k.lower() == b"set-cookie"]
+        told: Any = socket.extra_headers  # its type says None
+        headers: list[tuple[bytes, bytes]] = list(told)
+        (line,) = [value for name, value in headers if name == b"set-cookie"]
         cookie = line.split(b";")[0].decode()
-        place = list(store._kept)[0]
+        place = next(iter(store._kept))
         socket.send_text("word")
         socket.receive_json()
         socket.send_text("end")
