@@ -262,6 +262,14 @@ def bench_http(session: nox.Session) -> None:
 
 
 @nox.session
+def bench_sessions(session: nox.Session) -> None:
+    """Compare sessions with Starlette's signed cookie and starsessions."""
+    session.install(".", "starsessions[redis]>=2.2", "itsdangerous>=2.1")
+    install_server(session)
+    session.run("python", "-m", "tests.benchmarks.bench_sessions", *session.posargs)
+
+
+@nox.session
 def http_cache_tests(session: nox.Session) -> None:
     """Have the public test suite of HTTP caches judge the output cache; it needs Node."""
     session.install(".", "uvicorn>=0.30", "httpx>=0.27")

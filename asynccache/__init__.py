@@ -24,6 +24,7 @@ from asynccache.http import (
 )
 from asynccache.region import Region
 from asynccache.sessions import (
+    Flash,
     JSONSerializer,
     MemorySessionStore,
     RedisSessionStore,
@@ -86,6 +87,7 @@ __all__ = [
     "Codec",
     "DecodeError",
     "EncodeError",
+    "Flash",
     "Health",
     "InvalidArgument",
     "JSONSerializer",

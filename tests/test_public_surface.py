@@ -25,6 +25,7 @@ NAMES = {
     *("OutputCache", "OutputCacheContext", "OutputCacheMiddleware", "OutputPolicy"),
     *("StoredResponse", "get_output_cache", "output_cache"),
     # sessions
+    "Flash",
     *("JSONSerializer", "MemorySessionStore", "RedisSessionStore", "Session", "SessionEvent"),
     *("SessionInfo", "SessionManager", "SessionMiddleware", "SessionStore"),
     *("csrf_protect", "get_session", "require_user"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from asynccache.core.session_changes import Serializer
 from asynccache.sessions.dependencies import csrf_protect, get_session, require_user
 from asynccache.sessions.events import SessionEvent
+from asynccache.sessions.flashes import Flash
 from asynccache.sessions.manager import SessionInfo, SessionManager
 from asynccache.sessions.memory_store import MemorySessionStore
 from asynccache.sessions.middleware import SessionMiddleware
@@ -14,6 +15,7 @@ from asynccache.sessions.session import Session
 from asynccache.sessions.store import SessionStore
 
 __all__ = [
+    "Flash",
     "JSONSerializer",
     "MemorySessionStore",
     "RedisSessionStore",

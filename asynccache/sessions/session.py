@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, TypeVar
 
 from asynccache.core.arguments import LONGEST_KEY, seconds, wrong_type
 from asynccache.core.session_csrf import PROOF_BYTES, mask_token, token_proves
 from asynccache.errors import InvalidArgument, SessionClosed
+from asynccache.sessions.flashes import Flash, flash_key, flash_keys, read_flash
+from asynccache.sessions.views import View, view_of
 from asynccache.sessions.visit import Visit
 from asynccache.types import Duration
+
+T = TypeVar("T")
 
 LONGEST_FIELD = 256
 """Characters in a key of a session."""
@@ -34,6 +38,7 @@ class Session(dict[str, Any]):
         self._visit = visit
         self._touched: set[str] = set()
         self._cleared = False
+        self._views: list[View] = []
 
     # What Starlette's sessions have too.
 
@@ -157,6 +162,8 @@ class Session(dict[str, Any]):
             SessionClosed: There is no session yet, and the response is on its way.
             SessionStoreUnavailable: It could not be written.
         """
+        for view in self._views:
+            self.update(view.changes())
         # Not by its own methods: that would be to look at it.
         current = {key: value for key, value in dict.items(self)}  # noqa: C416
         await self._visit.commit(current, self._touched, cleared=self._cleared)
@@ -286,6 +293,32 @@ class Session(dict[str, Any]):
             SessionStoreUnavailable: The store cannot be asked.
         """
         return await self._visit.is_valid()
+
+    def as_model(self, type_: type[T]) -> T:
+        """Return the session as an object with types.
+
+        Of its fields, those that differ when the session is saved are assigned to the session.
+
+        Args:
+            type_: A dataclass or a pydantic model; fields without a default must be there.
+
+        Raises:
+            ValueError: The session's values are none of it.
+        """
+        self._look()
+        model, view = view_of(type_, self)
+        self._views.append(view)
+        return model
+
+    def flash(self, message: str, category: str = "info") -> None:
+        """Leave a message for the next page that asks for `flashes`."""
+        visit = self._visit
+        self[flash_key(visit.now(), visit.settings.entropy(6).hex())] = [message, category]
+
+    def flashes(self) -> list[Flash]:
+        """Return the messages that were left, the oldest first, and remove them."""
+        found = [read_flash(self.pop(key)) for key in flash_keys(self)]
+        return [each for each in found if each is not None]
 
     def csrf_token(self) -> str:
         """Return a token for this session's forms; a session is made if there is none."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias, TypedDict
@@ -72,6 +73,7 @@ class SessionSettings:
     raises_conflicts: bool
     events: Listener | None
     entropy: Entropy = field(default=secrets.token_bytes, repr=False)
+    wall: Callable[[], float] = field(default=time.time, repr=False)
 
 
 def below_500(status: int) -> bool:

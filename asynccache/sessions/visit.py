@@ -95,6 +95,10 @@ class Visit:
         if self.state == "absent" and self.is_answered:
             raise SessionClosed("the response is on its way: no session can be made any more")
 
+    def now(self) -> int:
+        """Return the time, milliseconds since 1970: by this machine, to sort by and no more."""
+        return int(self.settings.wall() * 1000)
+
     @property
     def public_id(self) -> str | None:
         """The session's name; None: it has none yet."""
