@@ -15,7 +15,7 @@ from redis.exceptions import ResponseError
 from asynccache.core.session_record import SessionRecord, Tombstone, parse_record
 from asynccache.errors import Unavailable
 from asynccache.redis.linking import AnyLink, make_link
-from asynccache.redis.scripts import Script, run
+from asynccache.redis.scripts import Script, ScriptCall, run
 from asynccache.redis.settings import RedisSettings
 from asynccache.redis.transport import Argument
 from asynccache.sessions import scripts
@@ -51,8 +51,6 @@ class RedisSessionStore:
         self, place: str, digest: bytes, write: Write, limits: Limits, generation: str
     ) -> Reply:
         """See `SessionStore.create`."""
-        if write.user:
-            await self._index(write.user, place, write.absolute)
         user = write.user or ""
         sizes = (limits.most_bytes, limits.most_fields)
         pairs = _pairs(write.changes.sets)
@@ -63,14 +61,11 @@ class RedisSessionStore:
             *(write.absolute, write.idle, user, generation),
             *sizes,
             *pairs,
+            listed=write,
         )
 
     async def commit(self, place: str, digest: bytes, write: Write, limits: Limits) -> Reply:
         """See `SessionStore.commit`."""
-        if write.user:
-            # First: a crash in between leaves an entry without a session, never a session that
-            # nobody can find.
-            await self._index(write.user, place, write.absolute)
         changes, rotation = write.changes, write.rotation
         new: tuple[Argument, ...] = ("", "", 0, "")
         if rotation is not None:
@@ -90,6 +85,7 @@ class RedisSessionStore:
             *_pairs(changes.sets),
             *deletes,
             *expected,
+            listed=write,
         )
 
     async def destroy(self, place: str, digest: bytes | None, user: str = "") -> bool:
@@ -144,18 +140,28 @@ class RedisSessionStore:
         await link.start()
         return link
 
-    async def _index(self, user: str, place: str, absolute: int) -> None:
-        link = await self._link()
-        arguments: list[Argument] = [place, absolute]
-        (reply,) = await run(link, (scripts.INDEX, [self._user_key(user)], arguments))
-        if isinstance(reply, Exception):
-            raise Unavailable(f"Redis refused to note a session: {reply}")
-
     async def _run(
-        self, script: Script, place: str, *arguments: Argument, retry: bool = True
+        self,
+        script: Script,
+        place: str,
+        *arguments: Argument,
+        listed: Write | None = None,
+        retry: bool = True,
     ) -> Reply:
         link = await self._link()
-        (reply,) = await run(link, (script, [self._key(place)], arguments), retry=retry)
+        calls: list[ScriptCall] = [(script, [self._key(place)], arguments)]
+        if listed is not None and listed.user:
+            # First: a crash in between leaves an entry without a session, never a session that
+            # nobody can find.
+            noted: list[Argument] = [place, listed.absolute]
+            calls.insert(0, (scripts.INDEX, [self._user_key(listed.user)], noted))
+        replies: list[Any] = []
+        # The servers of a cluster keep no order among themselves.
+        for together in [calls] if link.is_ordered else [[call] for call in calls]:
+            replies += await run(link, *together, retry=retry)
+        *noticed, reply = replies
+        if noticed and isinstance(noticed[0], Exception):
+            raise Unavailable(f"Redis refused to note a session: {noticed[0]}")
         match reply:
             case [int() as number, int() as now, int() as deadline, *more]:
                 return Reply(Outcome(number), now, deadline, more[0] if more else None)
