@@ -39,7 +39,8 @@ class SessionEvent:
 
 Listener: TypeAlias = Callable[[SessionEvent], object]
 
-WARNED = {"stale", "dropped", "damaged", "ambiguous", "store-error"}
+WARNED = {"stale", "dropped", "damaged", "ambiguous"}
+"""Not that the store is away: its link says so once, and each request would say it again."""
 
 
 def tell(listener: Listener | None, event: SessionEvent) -> None:

@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from asynccache import SessionMiddleware
+from asynccache import SessionMiddleware, SessionNotLoaded
 from asynccache.sessions import Session
 
 KEY = "k" * 32
@@ -83,6 +83,17 @@ class Site:
     async def do_login(self, request: Request) -> Response:
         session_of(request).login(request.query_params.get("who", "ann"))
         return PlainTextResponse(session_of(request).csrf_token())
+
+    async def do_login_keeping(self, request: Request) -> Response:
+        session_of(request).login("ann", keep=["cart"])
+        return PlainTextResponse("in")
+
+    async def do_load(self, request: Request) -> Response:
+        try:
+            request.session.get("a")
+        except SessionNotLoaded:
+            await session_of(request).load()
+        return JSONResponse(request.session.get("a"))
 
     async def do_logout(self, request: Request) -> Response:
         await session_of(request).logout()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -482,3 +483,41 @@ async def test_a_user_may_have_so_many(make_site: MakeSite) -> None:
     users = [(await ask(site, "/about", cookie)).json()["user"] for cookie in cookies]
     assert users[-1] == "ann"
     assert users.count("ann") == 2
+
+
+@pytest.mark.parametrize("skew", [-5.0, 5.0])
+async def test_t3_the_clock_of_the_application_does_not_matter(
+    redis_url: str, skew: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = Site(redis=redis_url, idle_timeout=3, max_age=4)
+    wall = time.time
+    monkeypatch.setattr("asynccache.sessions.redis_store.time.time", lambda: wall() + skew)
+
+    cookie = cookie_of(await ask(site, "/login"))
+    renewed = cookie_of(await ask(site, "/regenerate", cookie))
+    redis = Redis.from_url(redis_url)
+    (key,) = await redis.keys("acs:s:*")
+
+    assert (await ask(site, "/about", cookie)).json()["user"] == "ann"
+    assert (await ask(site, "/about", renewed)).json()["user"] == "ann"
+    assert 2_000 < await redis.pttl(key) <= 3_000
+    await redis.aclose()
+    await store_of(site).close()
+
+
+async def test_a4_a_login_keeps_what_it_is_told_to(make_site: MakeSite) -> None:
+    site = make_site()
+    cookie = await begun(site, cart="tea", planted="by somebody")
+
+    after = cookie_of(await ask(site, "/login_keeping", cookie))
+
+    assert await data(site, after) == {"cart": "tea"}
+
+
+async def test_without_autoload_nobody_asks_in_vain(make_site: MakeSite) -> None:
+    site = make_site(autoload=False)
+    cookie = await begun(make_site())
+
+    assert (await ask(site, "/load", cookie)).json() == "1"
+    assert (await ask(site, "/untouched", cookie)).status_code == 200
+    assert (await ask(site, "/read", cookie)).status_code == 500
