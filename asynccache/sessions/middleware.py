@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Unpack
 
@@ -11,6 +12,7 @@ from asynccache.cache import Cache
 from asynccache.core.arguments import checked_callable, seconds
 from asynccache.core.session_cookie import SameSite
 from asynccache.errors import SessionError, SessionStoreUnavailable
+from asynccache.lifecycle import MEMORY_URL
 from asynccache.sessions.answering import Answer
 from asynccache.sessions.events import SessionEvent, tell
 from asynccache.sessions.locating import RedisPlace, find_store
@@ -19,6 +21,8 @@ from asynccache.sessions.settings import SecretKey, SessionOptions, make_setting
 from asynccache.sessions.store import SessionStore
 from asynccache.sessions.visit import Visit
 from asynccache.types import Duration
+
+logger = logging.getLogger("asynccache")
 
 TRY_AGAIN_LATER = 1013
 """The WebSocket close code (IANA registry)."""
@@ -46,7 +50,8 @@ class SessionMiddleware:
         domain: Whose subdomains get the cookie too.
         partitioned: One cookie for each top-level site.
         redis: Where sessions are kept: a URL (``memory://`` keeps them in this process), settings,
-            or a client of redis-py whose settings are taken.
+            or a client of redis-py whose settings are taken. Without any place it is
+            ``memory://``, and a warning: other workers would not know them.
         cache: Instead: where this cache keeps its values, over a connection of its own.
         store: Instead: the store itself.
         prefix: Of all keys in Redis.
@@ -104,6 +109,11 @@ class SessionMiddleware:
             checked_callable(autoload, "autoload", "True, False, or a function of the scope")
         self._autoload = autoload
         budget = seconds(options.get("io_timeout", 2.0), "io_timeout")
+        if redis is None and cache is None and store is None:
+            redis = MEMORY_URL
+            logger.warning(
+                "sessions are kept in this process only, and end with it: give redis= or cache="
+            )
         self.store: SessionStore = find_store(redis, cache, store, prefix, budget)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -45,7 +45,6 @@ KEY = "k" * 32
         ("events", {"events": "log"}),
         ("autoload", {"autoload": "yes"}),
         ("https_only", {"https_only": "yes"}),
-        ("redis", {"store": None}),
         ("redis", {"redis": "memory://"}),
     ],
 )
@@ -74,3 +73,17 @@ def test_a_cache_in_memory_shares_its_sessions_with_a_manager() -> None:
 
     assert SessionManager(cache=cache).store is middleware.store
     assert SessionManager(cache=Cache()).store is not middleware.store
+
+
+def test_without_a_place_sessions_are_in_memory_and_it_says_so(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    middleware = SessionMiddleware(Starlette(), KEY)
+
+    assert isinstance(middleware.store, MemorySessionStore)
+    assert "in this process only" in caplog.text
+
+
+def test_a_manager_without_a_place_would_manage_nothing() -> None:
+    with pytest.raises(InvalidArgument, match="one of redis, cache and store"):
+        SessionManager()
