@@ -36,6 +36,7 @@ BENCH = (
 HTTP_PEERS = (
     *("hishel[async]>=1.0", "cashews>=7.0", "starlette-caches>=0.4", "fastapi-cache2>=0.2"),
 )
+SESSION_PEERS = ("starsessions[redis]>=2.2", "itsdangerous>=2.1")
 SERVER = ("uvicorn>=0.30", "uvloop>=0.21", "httptools>=0.6")
 REDIS_CLIENTS = ("coredis>=6.0", "valkey-glide>=2.0", "uvloop>=0.21")
 HTTP_CACHE_TESTS = "http-cache-tests@0.4.5"
@@ -162,7 +163,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """Check the types of the code, and what the typed API promises to its users."""
-    install(session, "types", *BENCH)
+    install(session, "types", *BENCH, *SESSION_PEERS)
     session.run("mypy", "--strict", *CODE)
     session.run("pyright", "tests/typing")
     # From the checkout, the checkout would be read, not the package as it was installed.
@@ -264,7 +265,7 @@ def bench_http(session: nox.Session) -> None:
 @nox.session
 def bench_sessions(session: nox.Session) -> None:
     """Compare sessions with Starlette's signed cookie and starsessions."""
-    session.install(".", "starsessions[redis]>=2.2", "itsdangerous>=2.1")
+    session.install(".", *SESSION_PEERS)
     install_server(session)
     session.run("python", "-m", "tests.benchmarks.bench_sessions", *session.posargs)
 
