@@ -17,7 +17,7 @@ from asynccache.sessions.answering import Answer
 from asynccache.sessions.events import SessionEvent, tell
 from asynccache.sessions.locating import RedisPlace, find_store
 from asynccache.sessions.session import Session
-from asynccache.sessions.settings import SecretKey, SessionOptions, make_settings
+from asynccache.sessions.settings import SecretKey, SessionOptions, SessionSettings, make_settings
 from asynccache.sessions.store import SessionStore
 from asynccache.sessions.visit import Visit
 from asynccache.types import Duration
@@ -94,7 +94,7 @@ class SessionMiddleware:
         **options: Unpack[SessionOptions],
     ) -> None:
         self.app: ASGIApp = app
-        self.settings = make_settings(
+        self.settings: SessionSettings = make_settings(
             secret_key,
             session_cookie=session_cookie,
             max_age=max_age,

@@ -33,8 +33,8 @@ class Session(dict[str, Any]):
 
     def __init__(self, visit: Visit) -> None:
         super().__init__()
-        self.accessed = False
-        self.modified = False
+        self.accessed: bool = False
+        self.modified: bool = False
         self._visit = visit
         self._touched: set[str] = set()
         self._cleared = False

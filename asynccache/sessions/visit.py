@@ -50,20 +50,20 @@ class Visit:
     def __init__(
         self, settings: SessionSettings, store: SessionStore, ticket: Ticket | None
     ) -> None:
-        self.settings = settings
-        self.ticket = ticket
+        self.settings: SessionSettings = settings
+        self.ticket: Ticket | None = ticket
         self.state: State = "absent" if ticket is None else "unloaded"
         self.record: SessionRecord | None = None
         self.loaded: Mapping[str, bytes] = {}
         self.cookie: bytes | None = None
-        self.is_answered = False
-        self.is_frozen = False
+        self.is_answered: bool = False
+        self.is_frozen: bool = False
         self.rotation: Literal["g", "s"] | None = None
         self.user: str | None = None
-        self.absolute = 0
-        self.idle = 0
-        self.is_wanted = False
-        self.is_new = False
+        self.absolute: int = 0
+        self.idle: int = 0
+        self.is_wanted: bool = False
+        self.is_new: bool = False
         self._store = store
         self._digest = b""
         self._verdict = Verdict.MISSING
