@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from asynccache.core.http_fields import field_lines
+from asynccache.core.http_fields import field_lines, members, without
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -27,8 +27,7 @@ def with_session(
     if not accessed and not cookies:
         return result
     if cookies:
-        result = [each for each in result if each[0].lower() != b"cache-control"]
-        result.append((b"cache-control", b"no-store"))
+        result = [*without(result, {b"cache-control"}), (b"cache-control", b"no-store")]
     elif not field_lines(result, b"cache-control"):
         result.append((b"cache-control", b"private"))
     result = _varying(result)
@@ -37,9 +36,7 @@ def with_session(
 
 
 def _varying(headers: Headers) -> Headers:
-    lines = field_lines(headers, b"vary")
-    names = [name.strip(b" \t") for name in b",".join(lines).split(b",") if name.strip(b" \t")]
+    names = members(headers, b"vary")
     if any(name.lower() in (b"cookie", b"*") for name in names):
         return headers
-    others = [each for each in headers if each[0].lower() != b"vary"]
-    return [*others, (b"vary", b", ".join([*names, b"Cookie"]))]
+    return [*without(headers, {b"vary"}), (b"vary", b", ".join([*names, b"Cookie"]))]

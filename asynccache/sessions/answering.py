@@ -13,6 +13,9 @@ STARTS = {"http.response.start", "websocket.http.response.start"}
 
 RETRY_SECONDS = b"2"
 
+TRY_AGAIN_LATER = 1013
+"""The WebSocket close code (IANA registry)."""
+
 _TEXTS = {
     503: b"The store of sessions cannot be asked.",
     409: b"Another request has changed the same session.",
@@ -26,13 +29,15 @@ class Answer:
         session: The request's.
         visit: Its dealings.
         send: The server's.
+        is_socket: A WebSocket is answered.
 
     Attributes:
         is_replaced: Another response was sent instead; what comes of this one is dropped.
         has_begun: A response is on its way.
     """
 
-    def __init__(self, session: Session, visit: Visit, send: Send) -> None:
+    def __init__(self, session: Session, visit: Visit, send: Send, *, is_socket: bool) -> None:
+        self._is_socket = is_socket
         self._session = session
         self._visit = visit
         self._send = send
@@ -76,6 +81,10 @@ class Answer:
     async def refuse(self, status: int) -> None:
         """Answer in the application's stead. The cookie stays what it is."""
         self.is_replaced = self.has_begun = self._visit.is_frozen = True
+        if self._is_socket:
+            why = _TEXTS[status].decode()
+            await self._send({"type": "websocket.close", "code": TRY_AGAIN_LATER, "reason": why})
+            return
         body = _TEXTS[status]
         headers = [
             (b"content-type", b"text/plain; charset=utf-8"),

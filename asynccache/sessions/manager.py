@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from asynccache.core.arguments import seconds, wrong_type
 from asynccache.sessions.asking import within
 from asynccache.sessions.locating import RedisPlace, find_store
+from asynccache.sessions.naming import checked_user, moment
 from asynccache.types import Duration
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ class SessionManager:
         Raises:
             SessionStoreUnavailable: The store cannot be asked.
         """
-        listed = await within(self._budget, self.store.list(_name(user_id)))
+        listed = await within(self._budget, self.store.list(checked_user(user_id)))
         return [_info(each) for each in listed]
 
     async def revoke(self, public_id: str) -> bool:
@@ -92,7 +93,7 @@ class SessionManager:
         Raises:
             SessionStoreUnavailable: The store cannot be asked; some may have been ended.
         """
-        user = _name(user_id)
+        user = checked_user(user_id)
         ended = 0
         for each in await within(self._budget, self.store.list(user)):
             if each.public_id != except_:
@@ -105,23 +106,13 @@ class SessionManager:
         await self.store.close()
 
 
-def _name(user_id: object) -> str:
-    if isinstance(user_id, bool) or not isinstance(user_id, str | int):
-        raise wrong_type("user_id", user_id, "a str or an int")
-    return str(user_id)
-
-
 def _info(listed: Listed) -> SessionInfo:
     record = listed.record
     return SessionInfo(
         public_id=listed.public_id,
         user_id=record.user,
-        created_at=_time(record.created),
-        authenticated_at=_time(record.login),
-        expires_at=_time(record.deadline),
-        idle_until=_time(listed.now + max(0, listed.ttl)),
+        created_at=moment(record.created),
+        authenticated_at=moment(record.login),
+        expires_at=moment(record.deadline),
+        idle_until=moment(listed.now + max(0, listed.ttl)),
     )
-
-
-def _time(milliseconds: int) -> datetime:
-    return datetime.fromtimestamp(milliseconds / 1000, UTC)

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from asynccache.clock import Clock, SystemClock
-from asynccache.core.session_record import TOMBSTONE, SessionRecord, Tombstone
-from asynccache.sessions.store import Found, Limits, Listed, Outcome, Reply, Write
+from asynccache.core.session_record import TOMBSTONE, SessionRecord, Tombstone, Verdict, judge
+from asynccache.sessions.store import TOMBSTONE_MS, Found, Limits, Listed, Outcome, Reply, Write
 
 SWEEP = 256
 """Creations after which what has expired is looked for."""
 
-TOMBSTONE_MS = 60_000
+_OUTCOMES = {
+    Verdict.MISSING: Outcome.MISSING,
+    Verdict.ENDED: Outcome.ENDED,
+    Verdict.STALE: Outcome.REFUSED,
+    Verdict.SUPERSEDED: Outcome.REFUSED,
+}
 
 
 @dataclass(slots=True)
@@ -181,15 +186,11 @@ class MemorySessionStore:
 
     def _open(self, place: str, digest: bytes) -> tuple[SessionRecord | None, Outcome]:
         kept = self._find(place)
-        if kept is None:
-            return None, Outcome.MISSING
-        record = kept.record
-        if isinstance(record, Tombstone):
-            return None, Outcome.ENDED
-        is_previous = record.previous == digest and record.mode == "g"
-        if record.digest == digest or (is_previous and record.previous_until > self._now()):
+        record = None if kept is None else kept.record
+        verdict, _ = judge(record, [digest], self._now())
+        if isinstance(record, SessionRecord) and verdict.opens:
             return record, Outcome.DONE
-        return None, Outcome.REFUSED
+        return None, _OUTCOMES[verdict]
 
     def _keep(self, place: str, record: SessionRecord) -> None:
         until = min(self._now() + record.idle, record.deadline)
@@ -202,16 +203,13 @@ class MemorySessionStore:
         return f"<MemorySessionStore {len(self._kept)} sessions>"
 
 
-def _is_too_large(
-    before: dict[str, bytes] | object, after: dict[str, bytes], limits: Limits
-) -> bool:
-    held = before if isinstance(before, dict) else {}
-    size, had = _size(after), _size(held)
+def _is_too_large(before: Mapping[str, bytes], after: Mapping[str, bytes], limits: Limits) -> bool:
+    size, had = _size(after), _size(before)
     return (size > limits.most_bytes and size > had) or (
-        len(after) > limits.most_fields and len(after) > len(held)
+        len(after) > limits.most_fields and len(after) > len(before)
     )
 
 
-def _size(data: dict[str, bytes]) -> int:
+def _size(data: Mapping[str, bytes]) -> int:
     # As on a server, where keys stand behind a dot.
     return sum(len(key.encode()) + 1 + len(raw) for key, raw in data.items())

@@ -6,10 +6,10 @@ import logging
 from collections.abc import Callable
 from typing import Unpack
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from asynccache.cache import Cache
-from asynccache.core.arguments import checked_callable, seconds
+from asynccache.core.arguments import checked_callable
 from asynccache.core.session_cookie import SameSite
 from asynccache.errors import SessionError, SessionStoreUnavailable
 from asynccache.lifecycle import MEMORY_URL
@@ -23,9 +23,6 @@ from asynccache.sessions.visit import Visit
 from asynccache.types import Duration
 
 logger = logging.getLogger("asynccache")
-
-TRY_AGAIN_LATER = 1013
-"""The WebSocket close code (IANA registry)."""
 
 
 class SessionMiddleware:
@@ -108,13 +105,12 @@ class SessionMiddleware:
         if not isinstance(autoload, bool):
             checked_callable(autoload, "autoload", "True, False, or a function of the scope")
         self._autoload = autoload
-        budget = seconds(options.get("io_timeout", 2.0), "io_timeout")
         if redis is None and cache is None and store is None:
             redis = MEMORY_URL
             logger.warning(
                 "sessions are kept in this process only, and end with it: give redis= or cache="
             )
-        self.store: SessionStore = find_store(redis, cache, store, prefix, budget)
+        self.store: SessionStore = find_store(redis, cache, store, prefix, self.settings.io_timeout)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request, a WebSocket, or the application's life."""
@@ -131,17 +127,16 @@ class SessionMiddleware:
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         visit = self._visit(scope)
         session = Session(visit)
-        answer = Answer(session, visit, send)
+        answer = Answer(session, visit, send, is_socket=scope["type"] == "websocket")
         scope["session"] = session
         try:
             if self._is_loaded_now(scope):
                 await session.load()
-                session.accessed = False
             await self.app(scope, receive, answer.send)
         except SessionStoreUnavailable:
             if answer.has_begun:
                 raise
-            await self._refuse(scope, answer, send)
+            await answer.refuse(503)
             return
         await self._save_late(session, visit)
 
@@ -155,18 +150,6 @@ class SessionMiddleware:
     def _is_loaded_now(self, scope: Scope) -> bool:
         autoload = self._autoload
         return autoload if isinstance(autoload, bool) else autoload(scope)
-
-    async def _refuse(self, scope: Scope, answer: Answer, send: Send) -> None:
-        if scope["type"] == "http":
-            await answer.refuse(503)
-            return
-        answer.is_replaced = True
-        close: Message = {
-            "type": "websocket.close",
-            "code": TRY_AGAIN_LATER,
-            "reason": "the store of sessions cannot be asked",
-        }
-        await send(close)
 
     async def _save_late(self, session: Session, visit: Visit) -> None:
         """Save what was changed while the body was sent, in background tasks, by a WebSocket."""

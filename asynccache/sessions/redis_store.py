@@ -116,12 +116,15 @@ class RedisSessionStore:
         places = [member.decode("ascii", "replace") for member in members]
         found = await asyncio.gather(*(self.load(place) for place in places))
         listed: list[Listed] = []
+        gone: list[str] = []
         for place, each in zip(places, found, strict=True):
             record = each.record
             if isinstance(record, SessionRecord) and record.user == user:
                 listed.append(Listed(place, record, each.ttl, each.now))
             else:
-                await link.call(("ZREM", key, place))
+                gone.append(place)
+        if gone:
+            await link.call(("ZREM", key, *gone))
         return sorted(listed, key=lambda each: each.record.login, reverse=True)
 
     async def close(self) -> None:

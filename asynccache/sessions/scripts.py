@@ -12,10 +12,7 @@ from __future__ import annotations
 from typing import Final
 
 from asynccache.redis.scripts import Script
-
-TOMBSTONE_MS: Final = 60_000
-"""How long it is known that a session was ended, and not just absent: for those who look into it.
-Nothing depends on it."""
+from asynccache.sessions.store import TOMBSTONE_MS
 
 _NOW = """
 local K = KEYS[1]
@@ -46,7 +43,12 @@ local function size(field)
   if held then return #held + #field, 1 end
   return 0, 0
 end
-"""
+local function bury()
+  redis.call('DEL', K)
+  redis.call('HSET', K, 'x', now)
+  redis.call('PEXPIRE', K, TOMBSTONE)
+end
+""".replace("TOMBSTONE", str(TOMBSTONE_MS))
 )
 
 _OPEN = (
@@ -128,9 +130,7 @@ end
 local user = h[10] or ''
 if ARGV[8] == '1' then user = ARGV[9] end
 if fields == 0 and user == '' and (clear or dels > 0) then
-  redis.call('DEL', K)
-  redis.call('HSET', K, 'x', now)
-  redis.call('PEXPIRE', K, 60000)
+  bury()
   return {2, now, 0}
 end
 if clear then
@@ -167,9 +167,7 @@ DESTROY: Final = Script(
     _FIND
     + """
 if ARGV[1] ~= '*' and h[2] ~= ARGV[1] and not is_previous(ARGV[1]) then return {4, now, 0} end
-redis.call('DEL', K)
-redis.call('HSET', K, 'x', now)
-redis.call('PEXPIRE', K, 60000)
+bury()
 return {1, now, 0}
 """
 )

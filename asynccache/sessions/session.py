@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Literal, Self, TypeVar
 
-from asynccache.core.arguments import LONGEST_KEY, seconds, wrong_type
+from asynccache.core.arguments import seconds, wrong_type
 from asynccache.core.session_csrf import PROOF_BYTES, mask_token, token_proves
 from asynccache.errors import InvalidArgument, SessionClosed
 from asynccache.sessions.flashes import Flash, flash_key, flash_keys, read_flash
+from asynccache.sessions.naming import LONGEST_FIELD, checked_user, moment
 from asynccache.sessions.views import View, view_of
 from asynccache.sessions.visit import Visit
 from asynccache.types import Duration
 
 T = TypeVar("T")
-
-LONGEST_FIELD = 256
-"""Characters in a key of a session."""
 
 
 class Session(dict[str, Any]):
@@ -68,9 +66,7 @@ class Session(dict[str, Any]):
         if self or self._visit.state == "open":
             self._visit.check_writable()
             self.modified = self._cleared = True
-            for key in [
-                key for key in self._visit.settings.auth_keys if dict.__contains__(self, key)
-            ]:
+            for key in self._visit.settings.auth_keys & dict.keys(self):
                 self._change(key)
         super().clear()
 
@@ -164,8 +160,10 @@ class Session(dict[str, Any]):
         """
         for view in self._views:
             self.update(view.changes())
-        # Not by its own methods: that would be to look at it.
-        current = {key: value for key, value in dict.items(self)}  # noqa: C416
+        # Not by its own methods: that would be to look at it. If nobody has, nothing in it can have
+        # changed, and it need not be encoded to be compared.
+        is_known = self.accessed or self.modified
+        current = {key: value for key, value in dict.items(self)} if is_known else {}  # noqa: C416
         await self._visit.commit(current, self._touched, cleared=self._cleared)
         self._touched.clear()
         self._cleared = False
@@ -190,17 +188,16 @@ class Session(dict[str, Any]):
             SessionClosed: The response is on its way.
         """
         visit = self._visit
-        user = _checked_user(user_id)
+        user = checked_user(user_id)
         visit.check_loaded()
         if visit.state == "unavailable":
             visit.check_writable()
         visit.raise_privilege()
-        visit.user = user
+        visit.user, visit.is_login = user, True
         if max_age is not None:
             visit.absolute = int(seconds(max_age, "max_age") * 1000)
         if keep is not None:
-            kept = set(keep)
-            for key in [key for key in dict.keys(self) if key not in kept]:
+            for key in dict.keys(self) - set(keep):
                 self.pop(key)
         self.accessed = self.modified = True
 
@@ -243,8 +240,9 @@ class Session(dict[str, Any]):
         if idle is not None:
             self._visit.idle = max(1, int(seconds(idle, "idle") * 1000))
         if absolute is not None:
-            self._visit.absolute = int(seconds(absolute, "absolute") * 1000)
+            longest = int(seconds(absolute, "absolute") * 1000)
             self.regenerate()
+            self._visit.absolute = longest
 
     async def incr(self, key: str, by: int = 1) -> int:
         """Add to a whole number, at once, so that no other request's addition is lost.
@@ -389,12 +387,12 @@ class Session(dict[str, Any]):
         self._look()
         record = self._visit.record
         milliseconds: int = 0 if record is None else getattr(record, name)
-        return datetime.fromtimestamp(milliseconds / 1000, UTC) if milliseconds else None
+        return moment(milliseconds) if milliseconds else None
 
     def _checked_key(self, key: str) -> None:
         if not isinstance(key, str):
             raise wrong_type("key", key, "a str")
-        if not 0 < len(key) <= min(LONGEST_FIELD, LONGEST_KEY):
+        if not 0 < len(key) <= LONGEST_FIELD:
             raise InvalidArgument("key", f"must have 1 to {LONGEST_FIELD} characters")
 
     def _change(self, key: str, *value: Any) -> None:
@@ -407,13 +405,6 @@ class Session(dict[str, Any]):
             new = value[0] if value else None
             if new != dict.get(self, key):
                 visit.raise_privilege()
-                is_name = isinstance(new, str | int) and not isinstance(new, bool) and new != ""
-                visit.user = str(new) if is_name else ""
-
-
-def _checked_user(user_id: object) -> str:
-    if isinstance(user_id, bool) or not isinstance(user_id, str | int):
-        raise wrong_type("user_id", user_id, "a str or an int")
-    if not str(user_id) or len(str(user_id)) > LONGEST_FIELD:
-        raise InvalidArgument("user_id", f"must have 1 to {LONGEST_FIELD} characters")
-    return str(user_id)
+                if not visit.is_login:
+                    is_name = isinstance(new, str | int) and not isinstance(new, bool)
+                    visit.user = str(new) if is_name else ""

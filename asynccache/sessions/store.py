@@ -9,10 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 from asynccache.core.session_changes import Changes
 from asynccache.core.session_record import SessionRecord, Tombstone
+
+TOMBSTONE_MS: Final = 60_000
+"""How long it is known that a session was ended, and not just absent: for those who look into it.
+Nothing depends on it."""
 
 
 class Outcome(Enum):

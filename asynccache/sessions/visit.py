@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Literal
 
 from asynccache.core.session_changes import Changes, changes_of
@@ -44,6 +45,7 @@ class Visit:
         user: Whose the session will be; None: as it is.
         absolute: Milliseconds that it will live at most; 0: as it is.
         idle: Milliseconds that it will live without a request; 0: as it is.
+        is_login: ``user`` was said by a login, and no value stands for it.
         is_wanted: There must be a session even without a value in it.
     """
 
@@ -62,11 +64,12 @@ class Visit:
         self.user: str | None = None
         self.absolute: int = 0
         self.idle: int = 0
+        self.is_login: bool = False
         self.is_wanted: bool = False
         self.is_new: bool = False
         self._store = store
         self._digest = b""
-        self._verdict = Verdict.MISSING
+        self._rekeyed = b""  # what the digest would be by the newest key, if it is by another
         self._generation = ""
         self._has_cookie = ticket is not None
 
@@ -147,20 +150,22 @@ class Visit:
             self.state = "unavailable"
             return {}
         digests = settings.keys.digests(self.ticket)
-        self._verdict, self._digest = judge(found.record, digests, found.now)
-        values = None
-        if self._verdict.opens and isinstance(found.record, SessionRecord):
-            values = self._decoded(found.record)
-        if values is None or not isinstance(found.record, SessionRecord):
-            self._not_opened()
+        verdict, self._digest = judge(found.record, digests, found.now)
+        record, values = found.record, None
+        if verdict.opens and isinstance(record, SessionRecord):
+            values = self._decoded(record)
+        if values is None or not isinstance(record, SessionRecord):
+            self._not_opened(verdict)
             return {}
-        record = self.record = found.record
+        self.record = record
         self.state, self.loaded = "open", record.data
         if touch_is_due(record, found.ttl, found.now, settings.touch):
             await self._touch(place)
-        is_current = self._verdict is Verdict.CURRENT
-        if settings.renew and is_current and found.now - record.renewed >= settings.renew:
-            self.rotation = "g"
+        if verdict is Verdict.CURRENT:
+            if self._digest != digests[0]:
+                self._rekeyed = digests[0]
+            if settings.renew and found.now - record.renewed >= settings.renew:
+                self.rotation = "g"
         return values
 
     def _decoded(self, record: SessionRecord) -> dict[str, Any] | None:
@@ -172,14 +177,12 @@ class Visit:
             self._tell("damaged", str(error))
             return None
 
-    def _not_opened(self) -> None:
-        self.state = "absent"
-        if self._verdict is Verdict.SUPERSEDED:
-            self.state = "superseded"
-        if self._verdict in (Verdict.SUPERSEDED, Verdict.STALE):
+    def _not_opened(self, verdict: Verdict) -> None:
+        self.state = "superseded" if verdict is Verdict.SUPERSEDED else "absent"
+        if verdict in (Verdict.SUPERSEDED, Verdict.STALE):
             self._tell("stale")
-        elif not self._verdict.opens:
-            self._tell("rejected", self._verdict.value)
+        elif not verdict.opens:
+            self._tell("rejected", verdict.value)
         self.ticket = None
 
     async def _touch(self, place: str) -> None:
@@ -204,29 +207,29 @@ class Visit:
 
     # Writing.
 
-    async def commit(self, current: Mapping[str, Any], touched: set[str], *, cleared: bool) -> bool:
-        """Write what has changed; tell whether it was written.
+    async def commit(self, current: Mapping[str, Any], touched: set[str], *, cleared: bool) -> None:
+        """Write what has changed.
 
         Raises:
             TypeError: A value cannot be encoded.
             SessionError: It could not be written.
         """
         if self.is_frozen or self.state in ("unloaded", "unavailable"):
-            return False
+            return
         changes = changes_of(
             self.loaded, current, touched, cleared=cleared, serializer=self.settings.serializer
         )
         if self.state == "open":
-            return await self._change(changes)
+            await self._change(changes)
+            return
         is_login = bool(self.user)
         if not changes.sets and not is_login and not self.is_wanted:
-            return False
+            return
         if self.state == "lost" or (self.state == "superseded" and not is_login):
             self._tell("dropped", "its session has ended" if self.state == "lost" else "superseded")
-            return False
+            return
         self.check_writable()
         await self._create(Changes(changes.sets))
-        return True
 
     async def _create(self, changes: Changes) -> None:
         settings, ticket = self.settings, self.ticket_to_be()
@@ -259,20 +262,19 @@ class Visit:
             generation=self.generation,
             data=changes.sets,
         )
-        self.state, self._digest, self._verdict = "open", digest, Verdict.CURRENT
+        self.state, self._digest, self._rekeyed = "open", digest, b""
         self.is_new = True
         self._tell("created")
         self._hand_out(reply)
         await self._written(changes.sets)
 
-    async def _change(self, changes: Changes) -> bool:
+    async def _change(self, changes: Changes) -> None:
         assert self.ticket is not None  # noqa: S101  # it is open
         settings, record = self.settings, self.record
         rotation = None if self.is_answered else self.rotation
         if not (changes or rotation or self.absolute or self.idle or self.user is not None):
-            return False
-        ticket, new, rekeyed = self.ticket, None, b""
-        newest = settings.keys.digest(ticket)
+            return
+        ticket, new = self.ticket, None
         if rotation is not None:
             ticket = rotated(ticket, settings.entropy)
             generation = self.generation if rotation == "s" else ""
@@ -282,8 +284,6 @@ class Visit:
                 grace=settings.grace,
                 generation=generation,
             )
-        elif self._digest != newest and self._verdict is Verdict.CURRENT:
-            rekeyed = newest
         expected = None
         if settings.raises_conflicts:
             expected = {key: self.loaded.get(key) for key in changes.keys}
@@ -292,7 +292,7 @@ class Visit:
             changes=changes,
             expected=expected,
             rotation=new,
-            rekeyed=rekeyed,
+            rekeyed=self._rekeyed,
             absolute=absolute,
             idle=self.idle,
             user=self.user,
@@ -303,29 +303,28 @@ class Visit:
         self._check(reply)
         if reply.outcome is Outcome.EMPTIED:
             self._ended()
-            return True
+            return
         if reply.outcome not in (Outcome.DONE, Outcome.MERGED):
             self.state = "lost"
             self._tell("dropped", reply.outcome.name)
-            return False
+            return
         if new is not None and reply.outcome is Outcome.DONE:
             self.ticket, self._digest = ticket, new.digest
-            self._verdict = Verdict.CURRENT
             self._tell("rotated")
             self._hand_out(reply)
-        elif rekeyed:
-            self._digest = rekeyed
+        elif new is None and self._rekeyed:
+            self._digest = self._rekeyed
+        self._rekeyed = b""
         if record is not None:
             self._renew(record, reply)
         await self._written(changes.applied_to(self.loaded))
-        return True
 
     def _renew(self, record: SessionRecord, reply: Reply) -> None:
         user = record.user if self.user is None else self.user
         login = record.login if self.user is None else reply.now if user else 0
-        self.record = SessionRecord(
+        self.record = replace(
+            record,
             digest=self._digest,
-            created=record.created,
             login=login,
             deadline=reply.deadline,
             idle=self.idle or record.idle,
@@ -338,6 +337,7 @@ class Visit:
         user = self.user
         self.loaded = dict(data)
         self.rotation = self.user = None
+        self.is_login = False
         self.absolute = self.idle = 0
         if user and self.settings.max_sessions is not None:
             await self._limit(user, self.settings.max_sessions)
@@ -377,6 +377,7 @@ class Visit:
         self.cookie = self.settings.cookie.end() if self._has_cookie else None
         self.state, self.record, self.ticket, self.loaded = "absent", None, None, {}
         self.rotation = self.user = None
+        self.is_login = False
         self._generation = ""
 
     async def increment(self, key: str, by: int) -> bytes:

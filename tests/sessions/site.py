@@ -88,6 +88,11 @@ class Site:
         session_of(request).login("ann", keep=["cart"])
         return PlainTextResponse("in")
 
+    async def do_login_with_profile(self, request: Request) -> Response:
+        session_of(request).login(7, keep=[])
+        request.session["user"] = {"name": "Ann"}
+        return PlainTextResponse("in")
+
     async def do_load(self, request: Request) -> Response:
         try:
             request.session.get("a")

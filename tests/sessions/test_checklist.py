@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from asynccache import ManualClock, MemorySessionStore, SessionManager
+from asynccache import InvalidArgument, ManualClock, MemorySessionStore, SessionManager
 from tests.sessions.site import Site, ask, cookie_of, sets_cookie
 from tests.sessions.visits import begun, data, store_of
 
@@ -521,3 +521,23 @@ async def test_without_autoload_nobody_asks_in_vain(make_site: MakeSite) -> None
     assert (await ask(site, "/load", cookie)).json() == "1"
     assert (await ask(site, "/untouched", cookie)).status_code == 200
     assert (await ask(site, "/read", cookie)).status_code == 500
+
+
+async def test_a4_no_value_stands_for_the_user_of_a_login(make_site: MakeSite) -> None:
+    site = make_site()
+    before = await begun(site, user="bob")
+
+    after = cookie_of(await ask(site, "/login_with_profile", before))
+
+    assert (await ask(site, "/about", after)).json()["user"] == "7"
+    assert await data(site, after) == {"user": {"name": "Ann"}}
+
+
+async def test_nobody_is_no_user(make_site: MakeSite) -> None:
+    site = make_site()
+    cookie = await begun(site)
+
+    with pytest.raises(InvalidArgument, match="user_id"):
+        await SessionManager(store=store_of(site)).revoke_all("")
+
+    assert await data(site, cookie) == {"a": "1"}

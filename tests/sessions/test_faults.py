@@ -11,6 +11,7 @@ import httpx
 import pytest
 from redis.asyncio import Redis
 from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse
 from starlette.routing import WebSocketRoute
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -310,6 +311,28 @@ def test_w_a_websocket_is_told_to_come_back() -> None:
     with (
         pytest.raises(WebSocketDisconnect) as caught,
         client.websocket_connect("/talk", headers={"cookie": "session=" + "a" * 64}),
+    ):
+        pass
+
+    assert caught.value.code == 1013
+
+
+class _Unwritable(MemorySessionStore):
+    async def create(self, *arguments: Any, **options: Any) -> Any:
+        raise TimeoutError
+
+
+async def test_w_a_denial_that_cannot_be_saved_is_a_close() -> None:
+    async def deny(socket: WebSocket) -> None:
+        socket.session["a"] = 1
+        await socket.send_denial_response(PlainTextResponse("no", 403))
+
+    app = Starlette(routes=[WebSocketRoute("/talk", deny)])
+    app.add_middleware(SessionMiddleware, secret_key=KEY, store=_Unwritable())
+
+    with (
+        pytest.raises(WebSocketDisconnect) as caught,
+        TestClient(app).websocket_connect("/talk"),
     ):
         pass
 
